@@ -1,0 +1,50 @@
+"""What people do: acts come back into the same folds as events."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+
+class Act(Struct, frozen=True, kw_only=True, tag_field="act"):
+    """Someone did something to an incident or a mention at a time."""
+
+    id: str
+    by: str
+    at: datetime
+
+
+class Acknowledge(Act, frozen=True, kw_only=True, tag="acknowledge"):
+    """ "I have it": stops repeats and escalation until `until`."""
+
+    brand: str
+    incident: str
+    until: datetime | None = None
+
+
+class Assign(Act, frozen=True, kw_only=True, tag="assign"):
+    """The incident is `assignee`'s now."""
+
+    brand: str
+    incident: str
+    assignee: str
+
+
+class Resolve(Act, frozen=True, kw_only=True, tag="resolve"):
+    """It is over; `comment` says how."""
+
+    brand: str
+    incident: str
+    comment: str = ""
+
+
+class Correct(Act, frozen=True, kw_only=True, tag="correct"):
+    """A person's better judgement of a mention; empty means unchanged."""
+
+    brand: str
+    mention: str
+    sentiment: str = ""
+    urgency: str = ""
+    theme: str = ""
+
+
+AnyAct = Acknowledge | Assign | Resolve | Correct

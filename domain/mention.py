@@ -1,0 +1,64 @@
+"""A mention: a post that matched a brand's query, with everything Tocsin came to say of it."""
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from domain.ids import stable_id
+from domain.judgement import Judgement
+from domain.post import Post
+
+
+class Score(Struct, frozen=True, kw_only=True):
+    """How far a mention carries and how soon someone must look, each in [0, 1], and the parts they are made of."""
+
+    reach: float
+    influence: float
+    priority: float
+    parts: dict[str, float]
+
+
+class Mention(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One post about one brand. `id` is hash(network, native post id, brand): an edit updates the same mention.
+
+    `event_at` is the time rules look at (design: the author's claim, clamped for live posts). `matched` are the
+    query terms that were found. `story` is the id of the first mention of the same near-duplicate text; it is
+    the mention's own id when the story is new.
+    """
+
+    id: str
+    brand: str
+    post: Post
+    event_at: datetime
+    matched: tuple[str, ...] = ()
+    lang: str = "und"
+    lang_confidence: float = 0.0
+    judgement: Judgement | None = None
+    score: Score | None = None
+    story: str = ""
+    deleted_at: datetime | None = None
+
+
+def mention_id(network: str, native_id: str, brand: str) -> str:
+    """The id of what `native_id` on `network` says of `brand`."""
+    return stable_id(network, native_id, brand)
+
+
+Change = Literal["new", "edited", "deleted"]
+
+
+class MentionQuery(Struct, frozen=True, kw_only=True):
+    """A search over stored mentions; `text` is a brand query (Lucene syntax). Times are half-open [since, until)."""
+
+    brand: str = ""
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    sentiment: str = ""
+    urgency: str = ""
+    theme: str = ""
+    network: str = ""
+    lang: str = ""
+    limit: int = 50
+    offset: int = 0

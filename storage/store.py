@@ -1,0 +1,182 @@
+"""What every store does, whichever its home. One contract suite holds all of them to this page."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from domain.alert import Alert, NearMiss
+from domain.dead_letter import DeadLetter
+from domain.incident import Incident, IncidentStatus, Notification
+from domain.mention import Mention, MentionQuery
+from domain.post import Post, Record
+
+
+class FoldState(Struct, frozen=True, kw_only=True):
+    """The encoded state of one fold for one brand."""
+
+    fold: str
+    key: str
+    state: bytes
+
+
+class Commit(Struct, kw_only=True):
+    """Everything one batch leads to, written in one transaction or not at all.
+
+    `posts` are kept as evidence whether or not they matched; `mentions` are upserted by id; stored mentions of an
+    edited post (listed in `edited_posts` by post id) that are not among `mentions` no longer match and are marked
+    deleted. `deleted_posts` maps post id to the time its mentions were deleted. Notifications already in the outbox
+    (same id) are left as they are; the same holds for alerts, near misses and dead letters.
+    """
+
+    posts: list[Record] = []
+    mentions: list[Mention] = []
+    edited_posts: list[str] = []
+    deleted_posts: dict[str, datetime] = {}
+    folds: list[FoldState] = []
+    alerts: list[Alert] = []
+    near_misses: list[NearMiss] = []
+    incidents: list[Incident] = []
+    notifications: list[Notification] = []
+    dead_letters: list[DeadLetter] = []
+    cursors: dict[str, bytes] = {}
+
+
+OutboxStatus = Literal["pending", "sent", "refused"]
+
+
+class OutboxEntry(Struct, frozen=True, kw_only=True):
+    """A notification and how its delivery stands. `handle` is what the receiver gave back (a message id)."""
+
+    notification: Notification
+    status: OutboxStatus
+    attempts: int
+    next_at: datetime
+    handle: str = ""
+    error: str = ""
+    sent_at: datetime | None = None
+
+
+class StatRow(Struct, frozen=True, kw_only=True):
+    """One brand's share: counts by sentiment and urgency over a period."""
+
+    brand: str
+    mentions: int
+    sentiments: dict[str, int]
+    urgencies: dict[str, int]
+    themes: dict[str, int]
+    networks: dict[str, int]
+    langs: dict[str, int]
+
+
+class DeadLetterRow(Struct, frozen=True, kw_only=True):
+    """A stored dead letter; `replayed_at` is set once it went through again."""
+
+    id: str
+    letter: DeadLetter
+    replayed_at: datetime | None = None
+
+
+class Store(Protocol):
+    """A home for everything Tocsin keeps. Methods block; the runtime calls the writing ones from one thread."""
+
+    def commit(self, batch: Commit) -> None:
+        """Write all of `batch` atomically; raises StoreUnavailable and then nothing of it is there."""
+        ...
+
+    def cursor(self, source: str) -> bytes | None:
+        """Where that source stands."""
+        ...
+
+    def known_versions(self, post_ids: Sequence[str]) -> dict[str, str]:
+        """Latest stored version of each of these posts that is known."""
+        ...
+
+    def fold_state(self, fold: str, key: str) -> bytes | None:
+        """The encoded state of a fold for a brand."""
+        ...
+
+    def fold_keys(self, fold: str) -> list[str]:
+        """The brands that a fold has state for."""
+        ...
+
+    def mentions_of(self, post_id: str) -> list[Mention]:
+        """Every stored mention made of this post, deleted ones too."""
+        ...
+
+    def search(self, query: MentionQuery) -> list[Mention]:
+        """Mentions, newest event first; deleted ones are left out. Raises QueryError for a bad `query.text`."""
+        ...
+
+    def count(self, query: MentionQuery) -> int:
+        """How many `search` would find without its limit."""
+        ...
+
+    def stats(self, query: MentionQuery) -> list[StatRow]:
+        """Per brand, most mentions first."""
+        ...
+
+    def posts(self, since: datetime | None = None, until: datetime | None = None) -> Iterable[Post]:
+        """Kept posts in order of creation, matched or not."""
+        ...
+
+    def incidents(
+        self, *, brand: str = "", status: IncidentStatus | Literal[""] = "", limit: int = 50, offset: int = 0
+    ) -> list[Incident]:
+        """Incidents, latest update first."""
+        ...
+
+    def incident(self, incident_id: str) -> Incident | None:
+        """One incident."""
+        ...
+
+    def alerts(self, *, brand: str = "", limit: int = 50) -> list[Alert]:
+        """Alerts, latest first."""
+        ...
+
+    def near_misses(self, *, brand: str = "", limit: int = 50) -> list[NearMiss]:
+        """Near misses, latest first."""
+        ...
+
+    def outbox_due(self, now: datetime, limit: int = 20) -> list[OutboxEntry]:
+        """Pending notifications whose time has come, oldest order first; per receiver in order of decision."""
+        ...
+
+    def outbox(self, *, status: OutboxStatus | Literal[""] = "", limit: int = 50) -> list[OutboxEntry]:
+        """The outbox, latest decision first."""
+        ...
+
+    def outbox_handle(self, incident_id: str, receiver: str) -> str:
+        """The handle of the first message sent about an incident to a receiver, or empty."""
+        ...
+
+    def mark_sent(self, notification_id: str, *, at: datetime, handle: str) -> None:
+        """Record a delivery."""
+        ...
+
+    def mark_retry(self, notification_id: str, *, next_at: datetime, error: str) -> None:
+        """Record a failed attempt and when to try again."""
+        ...
+
+    def mark_refused(self, notification_id: str, *, at: datetime, error: str) -> None:
+        """Record that the receiver will never take it; also kept as a dead letter of stage `notify`."""
+        ...
+
+    def dead_letters(
+        self, *, source: str = "", reason: str = "", pending: bool = True, limit: int = 50
+    ) -> list[DeadLetterRow]:
+        """Dead letters, latest first; only those not yet replayed unless `pending` is False."""
+        ...
+
+    def mark_replayed(self, dead_letter_id: str, *, at: datetime) -> None:
+        """Record that a dead letter went through."""
+        ...
+
+    def purge(self, *, posts_before: datetime) -> int:
+        """Delete kept posts collected before that time which no mention needs; returns how many."""
+        ...
+
+    def close(self) -> None:
+        """Let go."""
+        ...
