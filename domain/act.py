@@ -14,7 +14,7 @@ class Act(Struct, frozen=True, kw_only=True, tag_field="act"):
 
 
 class Acknowledge(Act, frozen=True, kw_only=True, tag="acknowledge"):
-    """ "I have it": stops repeats and escalation until `until`."""
+    """Say "I have it": stops repeats and escalation until `until`."""
 
     brand: str
     incident: str
