@@ -3,6 +3,7 @@
 TocsinError
 ├── ConfigError            stop before starting; the sentence names the key and the remedy
 ├── QueryError             a brand query cannot be read: position and remedy
+├── Refused                one record cannot be processed: dead-letter it with `reason`
 ├── SourceError            about one source
 │   ├── RetryLater         transient: wait `after` seconds (or back off) and repeat the same call
 │   ├── SourceStopped      credentials or rights: stop this source, tell the operator, keep the rest
@@ -35,6 +36,14 @@ class QueryError(TocsinError):
     def __init__(self, message: str, *, position: int, remedy: str) -> None:
         super().__init__(f"{message} at character {position + 1}: {remedy}")
         self.message, self.position, self.remedy = message, position, remedy
+
+
+class Refused(TocsinError):
+    """One record cannot be processed. `reason` is a short stable word for counting, `detail` the sentence."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason, self.detail = reason, detail
 
 
 class SourceError(TocsinError):
