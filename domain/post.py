@@ -72,6 +72,13 @@ class Post(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return stable_id(self.network, self.native_id)
 
     @property
+    def stamp(self) -> str:
+        """The version: the network's own, else a hash of what a reader sees."""
+        if self.version:
+            return self.version
+        return "deleted" if self.deleted else stable_id(self.title, self.text)
+
+    @property
     def account(self) -> str:
         """The author's account as config writes it: `network:handle`, lower case."""
         return f"{self.network}:{self.author.handle or self.author.id}".lower()

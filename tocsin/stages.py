@@ -28,7 +28,11 @@ class Batch:
 
 
 class Fold(Protocol[S]):
-    """(state, event) -> (state, outputs), per brand. State is an immutable msgspec value; time comes in events."""
+    """(state, event) -> (state, outputs), per brand. State is an immutable msgspec value; time comes in events.
+
+    A MentionEvent among the outputs takes the place of the one that came in; every other output follows it. So
+    de-duplication rewrites events for the folds behind it, and rules add alerts to them.
+    """
 
     @property
     def name(self) -> str:

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Loops around the pipeline list. The runtime owns I/O, time, retries and offsets; the stages own none."""

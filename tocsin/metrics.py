@@ -1,0 +1,71 @@
+"""Every Prometheus metric of Tocsin, in one place; docs/reference/metrics.md is generated from here.
+
+Labels never carry a brand or an author: their number is not ours to bound.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+_DELAYS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 3600)
+_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+class Metrics:
+    """One set of metrics with a registry of its own, so that two runtimes in one process do not mix."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self._sources()
+        self._pipeline()
+        self._alerting()
+
+    def _sources(self) -> None:
+        self.posts = self._counter("posts", "Posts that were new or changed.", "source")
+        self.posts_repeated = self._counter("posts_repeated", "Posts heard again unchanged, and skipped.", "source")
+        self.source_errors = self._counter("source_errors", "Failed fetches.", "source", "kind")
+        self.source_up = self._gauge("source_up", "1 while the source is listened to, 0 once it was stopped.", "source")
+        self.source_last_post = self._gauge(
+            "source_last_post_timestamp_seconds", "When a source last brought a post.", "source"
+        )
+        self.dead_letters = self._counter("dead_letters", "Records that could not be processed.", "stage", "reason")
+
+    def _pipeline(self) -> None:
+        self.mentions = self._counter("mentions", "Mentions judged.", "network", "lang", "sentiment", "urgency")
+        self.stage_seconds = self._histogram("stage_seconds", "Time of one stage for one batch.", _DELAYS, "stage")
+        self.batch_posts = self._histogram("batch_posts", "Posts in one batch.", _SIZES)
+        self.commit_seconds = self._histogram("commit_seconds", "Time of one transaction.", _DELAYS)
+        self.commit_failures = self._counter("commit_failures", "Transactions the store could not take; repeated.")
+        self.waiting_pages = self._gauge("waiting_pages", "Fetched pages that wait for the pipeline.")
+        self.oldest_waiting = self._gauge(
+            "oldest_waiting_seconds", "Age of the oldest fetched page not yet processed, 0 when none waits."
+        )
+        self.post_to_store = self._histogram(
+            "post_to_store_seconds", "From hearing a live post to its mention being stored.", _DELAYS, "source"
+        )
+
+    def _alerting(self) -> None:
+        self.alerts = self._counter("alerts", "Alerts raised.", "kind", "severity", "reason")
+        self.near_misses = self._counter("near_misses", "Times a rule looked and did not fire.", "kind", "reason")
+        self.notifications = self._counter("notifications", "Deliveries by outcome.", "receiver", "outcome")
+        self.outbox_pending = self._gauge("outbox_pending", "Notifications not yet delivered.")
+        self.post_to_alert = self._histogram(
+            "post_to_alert_seconds", "From hearing the live post that decided it to the delivered notification.", _DELAYS
+        )
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"tocsin_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"tocsin_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(f"tocsin_{name}", text, labels, buckets=buckets, registry=self.registry)
+
+    def render(self) -> bytes:
+        """Render the Prometheus text format."""
+        return generate_latest(self.registry)
