@@ -1,0 +1,18 @@
+"""The configuration: typed, layered, refused early with every mistake named at once."""
+
+from tocsin.config.models import BrandConfig, Config, ConsoleConfig, ModelConfig, RuntimeConfig, StorageConfig, Tagged
+from tocsin.config.read import load, parse
+from tocsin.config.schema import json_schema
+
+__all__ = [
+    "BrandConfig",
+    "Config",
+    "ConsoleConfig",
+    "ModelConfig",
+    "RuntimeConfig",
+    "StorageConfig",
+    "Tagged",
+    "json_schema",
+    "load",
+    "parse",
+]

@@ -1,0 +1,141 @@
+"""What tocsin.toml says, as typed values: one model for each section that belongs to the application itself.
+
+Sources, rules, routes and receivers bring their own models; `tocsin.config.read` finds them by `kind`.
+"""
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal, Protocol, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
+
+from alerting.incidents import IncidentConfig, RouteConfig
+from domain.brand import Brand
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class Section(BaseModel):
+    """A table of tocsin.toml: read once, never changed, no key that Tocsin does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BrandConfig(Section):
+    """A brand to listen for. Without a query, the name itself is looked for as a phrase."""
+
+    name: Name = Field(description="The brand's name, as reports and alerts will call it.")
+    query: str = Field("", description="Lucene query that finds it; default: the name as a phrase.")
+    accounts: tuple[str, ...] = Field((), description="The brand's own accounts, `network:handle`: not mentions.")
+    rivals: tuple[Name, ...] = Field((), description="Names of the brands it is compared with.")
+
+    @field_validator("accounts")
+    @classmethod
+    def _accounts_name_their_network(cls, accounts: tuple[str, ...]) -> tuple[str, ...]:
+        for account in accounts:
+            network, colon, handle = account.partition(":")
+            if not (network.strip() and colon and handle.strip()):
+                raise ValueError(f'"{account}" names no network: write "network:handle", such as "vk:auroraair"')
+        return accounts
+
+    @model_validator(mode="after")
+    def _a_name_is_a_query(self) -> Self:
+        if not self.query.strip():
+            escaped = self.name.replace("\\", "\\\\").replace('"', '\\"')
+            # The model is frozen for everyone else; a default that depends on another field is filled in here.
+            object.__setattr__(self, "query", f'"{escaped}"')
+        return self
+
+    def brand(self) -> Brand:
+        """The domain's view of it."""
+        return Brand(name=self.name, query=self.query, accounts=self.accounts, rivals=self.rivals)
+
+
+class StorageConfig(Section):
+    """Where everything heard is kept."""
+
+    kind: Literal["sqlite"] = "sqlite"
+    path: Path = Field(Path("tocsin.db"), description="The SQLite file; relative to this configuration's folder.")
+
+
+class RuntimeConfig(Section):
+    """How the one process works."""
+
+    batch_size: int = Field(200, ge=1, le=10_000, description="Most posts in one transaction.")
+    linger_seconds: float = Field(0.2, ge=0, le=60, description="How long a page waits for others to share a batch.")
+    keep_posts_days: int = Field(30, ge=1, le=3650, description="Days that posts are kept which match no brand.")
+    incidents: IncidentConfig = Field(
+        default_factory=IncidentConfig, description="Grouping, repeating and closing of incidents."
+    )
+
+
+class ModelConfig(Section):
+    """Which transformer judges, and with how many threads."""
+
+    path: Path | None = Field(None, description="Folder of the model; default: the one that `make setup` built.")
+    threads: int = Field(1, ge=1, le=64, description="Threads for one batch.")
+
+
+LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach that address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() in LOOPBACK_NAMES
+
+
+class ConsoleConfig(Section):
+    """The HTTP side: health, metrics, API and webhooks."""
+
+    host: Name = Field("127.0.0.1", description="Address to listen on; anything but loopback needs a token.")
+    port: int = Field(8686, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    token: SecretStr | None = Field(None, description="Bearer token that API and metrics ask for.")
+
+    @model_validator(mode="after")
+    def _the_open_network_needs_a_token(self) -> Self:
+        given = self.token.get_secret_value() if self.token else ""
+        if not is_loopback(self.host) and not given:
+            raise ValueError(
+                f'host "{self.host}" can be reached from other machines, so a token is needed: '
+                'add token_env = "TOCSIN_CONSOLE_TOKEN", or take host = "127.0.0.1"'
+            )
+        return self
+
+
+class Tagged(Protocol):
+    """What every source, rule and receiver has in its table, whatever else it needs."""
+
+    @property
+    def kind(self) -> str:
+        """Which integration."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Which one of them; unique among its like."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """A whole, valid configuration. `file` is where it was read from, `folder` what relative paths start at."""
+
+    brand: tuple[BrandConfig, ...]
+    source: tuple[Tagged, ...]
+    rule: tuple[Tagged, ...]
+    route: tuple[RouteConfig, ...]
+    receiver: tuple[Tagged, ...]
+    storage: StorageConfig
+    runtime: RuntimeConfig
+    model: ModelConfig
+    console: ConsoleConfig
+    file: Path | None
+    folder: Path
+
+    def brands(self) -> tuple[Brand, ...]:
+        """The brands as the pipeline wants them."""
+        return tuple(brand.brand() for brand in self.brand)
