@@ -54,7 +54,8 @@ class Metrics:
         self.notifications = self._counter("notifications", "Deliveries by outcome.", "receiver", "outcome")
         self.outbox_pending = self._gauge("outbox_pending", "Notifications not yet delivered.")
         self.post_to_alert = self._histogram(
-            "post_to_alert_seconds", "From hearing the live post that decided it to the delivered notification.", _DELAYS
+            "post_to_alert_seconds", "From the event time of the live post that decided it to the delivered notification.",
+            _DELAYS,
         )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

@@ -1,0 +1,59 @@
+# Every command of the project, the same that CI calls. `make` alone lists them.
+# A fresh machine needs Python 3.11-3.13, make and a compiler; everything else is installed into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+UV_VERSION := 0.13.9
+PACKAGES := domain ingest processors models alerting storage console tocsin
+
+.PHONY: help setup demo test lint types imports docs docs-check bench lock ci clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(UV):
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.installed: requirements.lock pyproject.toml | $(UV)
+	$(UV) pip install --quiet --require-hashes --requirement requirements.lock
+	$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: .venv/.installed ## install everything into .venv and build the model: leaves .venv/bin/tocsin
+	$(BIN)/python -m models.training.build
+
+demo: setup ## the whole product on shipped example posts: no keys, no services, under a minute
+	$(BIN)/tocsin demo
+
+test: setup ## all tests
+	$(BIN)/pytest
+
+lint: setup ## ruff: every rule, each exception with its reason
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: setup ## mypy strict over code and tests
+	$(BIN)/mypy
+
+imports: setup ## imports point inward
+	$(BIN)/lint-imports
+
+docs: setup ## write docs/reference from the registries
+	$(BIN)/python -m tocsin.reference docs/reference
+
+docs-check: setup ## what the docs say holds against the code
+	$(BIN)/python -m tocsin.reference docs/reference --check
+
+bench: setup ## the figures: matching, judging, the whole pipeline, memory, post to alert
+	$(BIN)/python -m tests.bench.all
+
+lock: $(UV) ## resolve the dependencies anew into requirements.lock
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--group dev --extra train pyproject.toml --output-file requirements.lock
+
+ci: lint types imports docs-check test ## what CI runs
+
+clean: ## forget everything that was built
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis models/artefact dist build

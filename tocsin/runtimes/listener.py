@@ -1,0 +1,132 @@
+"""Listens to one source: fetch, hand over, wait; errors are orders, as domain/errors.py draws them."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import Literal
+
+import structlog
+
+from domain.errors import RetryLater, SourceMisconfigured, SourceStopped
+from ingest.backoff import Backoff
+from ingest.source import Page, Source
+from tocsin.metrics import Metrics
+
+log = structlog.get_logger("tocsin.listener")
+
+State = Literal["starting", "listening", "retrying", "finished", "stopped"]
+
+
+@dataclass
+class Health:
+    """How a source stands, for /readyz and doctor."""
+
+    state: State = "starting"
+    detail: str = ""
+    last_post_at: datetime | None = None
+    refused_in_a_row: int = 0
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A fetched page on its way to the pipeline."""
+
+    source: Source
+    page: Page
+    at: datetime
+
+
+class Listener:
+    """Feeds pages of one source into the pipeline's queue, in order, never past what the queue takes."""
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        put: Callable[[Arrival], Awaitable[None]],
+        clock: Callable[[], datetime],
+        metrics: Metrics,
+        refusal_limit: int,
+    ) -> None:
+        self.source = source
+        self.health = Health()
+        self.idle = asyncio.Event()
+        self._put = put
+        self._clock = clock
+        self._metrics = metrics
+        self._refusal_limit = refusal_limit
+        self._backoff = Backoff(Random())  # noqa: S311  # jitter, not a secret
+
+    async def run(self, cursor: bytes | None, stop: asyncio.Event) -> None:
+        """Listen until the source ends, is stopped for good, or `stop` is set."""
+        up = self._metrics.source_up.labels(self.source.name)
+        up.set(1)
+        while not stop.is_set():
+            try:
+                page = await self.source.fetch(cursor)
+            except (SourceStopped, SourceMisconfigured) as error:
+                up.set(0)
+                self._failed(error, "stopped")
+                log.error("source stopped: it needs a person", source=self.source.name, why=str(error))  # noqa: TRY400  # the sentence is the whole story
+                break
+            except RetryLater as error:
+                await self._wait_after(error, error.after, stop)
+                continue
+            except Exception as error:  # noqa: BLE001  # a connector's bug must not end the listening
+                await self._wait_after(error, None, stop)
+                continue
+            cursor = page.cursor
+            await self._take(page)
+            if page.exhausted:
+                self.health.state = "finished"
+                break
+            if self._flooded():
+                up.set(0)
+                break
+            if page.wait > 0:
+                await _sleep(page.wait, stop)
+        self.idle.set()
+
+    async def _take(self, page: Page) -> None:
+        self._backoff.reset()
+        self.health.state, self.health.detail = "listening", ""
+        now = self._clock()
+        if page.records:
+            self.health.last_post_at = now
+            self._metrics.source_last_post.labels(self.source.name).set(now.timestamp())
+        refused = len(page.dead_letters)
+        self.health.refused_in_a_row = 0 if page.records else self.health.refused_in_a_row + refused
+        await self._put(Arrival(self.source, page, now))
+        if not self.source.finite:
+            self.idle.set()
+
+    def _flooded(self) -> bool:
+        if self.health.refused_in_a_row < self._refusal_limit:
+            return False
+        sentence = (
+            f"stopped after {self.health.refused_in_a_row} refused records in a row and not one good one; "
+            "see `tocsin dead-letters list`, correct the source, then start again"
+        )
+        self.health.state, self.health.detail = "stopped", sentence
+        log.error("source stopped: a flood of refused records", source=self.source.name, why=sentence)
+        return True
+
+    async def _wait_after(self, error: Exception, after: float | None, stop: asyncio.Event) -> None:
+        self._failed(error, "retrying")
+        delay = self._backoff.next_delay() if after is None else after
+        log.warning("source will be asked again", source=self.source.name, why=self.health.detail, seconds=round(delay, 1))
+        if not self.source.finite:
+            self.idle.set()
+        await _sleep(delay, stop)
+
+    def _failed(self, error: Exception, state: State) -> None:
+        self._metrics.source_errors.labels(self.source.name, type(error).__name__).inc()
+        self.health.state, self.health.detail = state, str(error) or type(error).__name__
+
+
+async def _sleep(seconds: float, stop: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
