@@ -1,0 +1,56 @@
+"""URLs as far as they may be spoken of and trusted: what to name in an error, which host counts as the same."""
+
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from domain.errors import SourceMisconfigured
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def split(url: str) -> SplitResult:
+    """Take an http(s) URL apart; raises SourceMisconfigured, without the URL, for anything else."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in _DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SourceMisconfigured("this is not an http or https address; write it as https://host/path")
+    return parts
+
+
+def site(url: str) -> str:
+    """Name a URL by scheme and host only: paths, queries and user names can hold secrets."""
+    try:
+        parts = split(url)
+    except SourceMisconfigured:
+        return "an unusable address"
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
+
+
+def host_of(url: str) -> str:
+    """Lower-case host of a URL, empty where there is none."""
+    try:
+        return split(url).hostname or ""
+    except SourceMisconfigured:
+        return ""
+
+
+def same_site(one: str, other: str) -> bool:
+    """Whether two URLs lead to the same host and port; http and https on their own ports count as one."""
+    a, b = split(one), split(other)
+    if a.hostname != b.hostname:
+        return False
+    port_a, port_b = a.port or _DEFAULT_PORTS[a.scheme], b.port or _DEFAULT_PORTS[b.scheme]
+    return port_a == port_b or {port_a, port_b} == {80, 443}
+
+
+def join(url: str, reference: str) -> str:
+    """Resolve a reference against a URL; raises SourceMisconfigured where that leads nowhere."""
+    try:
+        target = urljoin(url, reference.strip())
+    except ValueError:
+        target = ""
+    split(target)
+    return target

@@ -1,0 +1,9 @@
+"""Every kind of source Tocsin can read: one folder, one line."""
+
+from domain.integration import Integration, registry
+
+SOURCES = registry(
+    Integration("rss", "ingest.rss", "RSS, Atom and JSON Feed: news, blogs, forums"),
+    Integration("hackernews", "ingest.hackernews", "Hacker News stories and comments"),
+)
+"""By kind. Each module offers `Config` and `build(config, *, client, clock) -> Source`."""
