@@ -1,0 +1,56 @@
+"""POST /webhooks/{source}: the raw body goes to the webhook source, which verifies, queues and answers."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from litestar import Request, Response, post
+from litestar.exceptions import HTTPException, NotFoundException
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter
+
+from console.ports import Inbox
+from console.problem import MEDIA_TYPE, Problem
+
+LARGEST_BODY = 1_000_000
+SLOWEST_BODY = 20.0
+"""Seconds in which the whole body must have come."""
+
+SourceName = Annotated[str, Parameter(max_length=200, description="The name of a configured webhook source.")]
+
+
+def handlers(webhooks: Mapping[str, Inbox]) -> list[HTTPRouteHandler]:
+    """The one route by which others bring posts."""
+
+    @post(
+        "/webhooks/{source:str}",
+        status_code=202,
+        request_max_body_size=LARGEST_BODY,
+        summary="Bring posts to a webhook source",
+        operation_id="webhook",
+        responses={
+            status: ResponseSpec(Problem, description=description, media_type=MEDIA_TYPE)
+            for status, description in {
+                400: "The body cannot be read.",
+                401: "The signature is missing or wrong.",
+                404: "There is no such webhook source.",
+                413: f"The body is larger than {LARGEST_BODY} bytes.",
+            }.items()
+        },
+    )
+    async def webhook(source: SourceName, request: Request[Any, Any, Any]) -> Response[bytes]:
+        inbox = webhooks.get(source)
+        if inbox is None:
+            raise NotFoundException("There is no webhook source with this name.")
+        try:
+            async with asyncio.timeout(SLOWEST_BODY):
+                body = await request.body()
+        except TimeoutError:
+            raise HTTPException(status_code=408, detail="The body did not come in time.") from None
+        status, headers, answer = await inbox.receive(dict(request.headers), body)
+        named = {name.lower(): value for name, value in headers.items()}
+        media_type = named.pop("content-type", "application/json")
+        return Response(answer, status_code=status, headers=named, media_type=media_type)
+
+    return [webhook]

@@ -1,0 +1,53 @@
+"""The HTTP application: probes, metrics, the reading API and webhooks, behind one gate."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from litestar import Litestar
+from litestar.exceptions import HTTPException
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from console.api import incidents, mentions, operations, webhooks
+from console.api.ask import Clock
+from console.gate import Asgi, Gate
+from console.ports import Inbox, Reader, Readiness
+from console.problem import on_error
+from domain.brand import Brand
+
+API_VERSION = "1"
+
+
+def build_app(
+    *,
+    store: Reader,
+    brands: Sequence[Brand],
+    health: Callable[[], Readiness],
+    metrics: Callable[[], bytes],
+    inboxes: Mapping[str, Inbox],
+    clock: Clock,
+    token: str = "",
+    host_is_loopback: bool = True,
+) -> Asgi:
+    """Put the routes together; `store` is read from worker threads, everything else from the event loop.
+
+    Raises ValueError for an address that others can reach without a token.
+    """
+    app = Litestar(
+        route_handlers=[
+            *operations.handlers(health, metrics),
+            *mentions.handlers(store, brands, clock),
+            *incidents.handlers(store),
+            *webhooks.handlers(inboxes),
+        ],
+        exception_handlers={HTTPException: on_error, Exception: on_error},
+        openapi_config=OpenAPIConfig(
+            title="Tocsin",
+            version=API_VERSION,
+            description="Mentions, incidents and the state of a running Tocsin.",
+            render_plugins=[JsonRenderPlugin()],
+            path="/schema",
+        ),
+        logging_config=None,
+        debug=False,
+    )
+    return Gate(app, token=token, host_is_loopback=host_is_loopback)

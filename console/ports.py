@@ -1,0 +1,98 @@
+"""What the HTTP side needs from the rest: a reader of the store, the state of the process, the webhook sources."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from domain.incident import Incident, IncidentStatus
+from domain.mention import Mention, MentionQuery
+
+
+class Share(Protocol):
+    """One brand's counts; the store's StatRow is one."""
+
+    @property
+    def brand(self) -> str:
+        """Name."""
+        ...
+
+    @property
+    def mentions(self) -> int:
+        """How many in the period."""
+        ...
+
+    @property
+    def sentiments(self) -> dict[str, int]:
+        """Counts by sentiment."""
+        ...
+
+    @property
+    def urgencies(self) -> dict[str, int]:
+        """Counts by urgency."""
+        ...
+
+    @property
+    def themes(self) -> dict[str, int]:
+        """Counts by theme."""
+        ...
+
+    @property
+    def networks(self) -> dict[str, int]:
+        """Counts by network."""
+        ...
+
+    @property
+    def langs(self) -> dict[str, int]:
+        """Counts by language."""
+        ...
+
+
+class Reader(Protocol):
+    """The reading half of a store. Methods block and are called from worker threads."""
+
+    def search(self, query: MentionQuery) -> list[Mention]:
+        """Mentions, newest first; raises QueryError for a query that cannot be read."""
+        ...
+
+    def count(self, query: MentionQuery) -> int:
+        """How many there are without the limit."""
+        ...
+
+    def stats(self, query: MentionQuery) -> Sequence[Share]:
+        """Per brand, most mentions first."""
+        ...
+
+    def incidents(
+        self, *, brand: str = "", status: IncidentStatus | Literal[""] = "", limit: int = 50, offset: int = 0
+    ) -> list[Incident]:
+        """Latest update first."""
+        ...
+
+    def incident(self, incident_id: str) -> Incident | None:
+        """One of them."""
+        ...
+
+
+class SourceState(Struct, frozen=True, kw_only=True):
+    """How one source stands."""
+
+    state: str
+    detail: str = ""
+    last_post_at: datetime | None = None
+
+
+class Readiness(Struct, frozen=True, kw_only=True):
+    """Whether the process does its work. No `problems`: it is ready."""
+
+    sources: dict[str, SourceState] = {}
+    problems: list[str] = []
+
+
+class Inbox(Protocol):
+    """A webhook source: takes a request in and answers it once the posts are durable."""
+
+    async def receive(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Verify, queue, wait for the commit; return status, headers and body of the answer."""
+        ...
