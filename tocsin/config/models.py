@@ -6,11 +6,11 @@ Sources, rules, routes and receivers bring their own models; `tocsin.config.read
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal, Protocol, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 
-from alerting.incidents import IncidentConfig, RouteConfig
+from alerting.config import IncidentConfig, RouteConfig
 from domain.brand import Brand
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -63,7 +63,6 @@ class RuntimeConfig(Section):
     """How the one process works."""
 
     batch_size: int = Field(200, ge=1, le=10_000, description="Most posts in one transaction.")
-    linger_seconds: float = Field(0.2, ge=0, le=60, description="How long a page waits for others to share a batch.")
     keep_posts_days: int = Field(30, ge=1, le=3650, description="Days that posts are kept which match no brand.")
     incidents: IncidentConfig = Field(
         default_factory=IncidentConfig, description="Grouping, repeating and closing of incidents."
@@ -106,18 +105,13 @@ class ConsoleConfig(Section):
         return self
 
 
-class Tagged(Protocol):
-    """What every source, rule and receiver has in its table, whatever else it needs."""
+@dataclass(frozen=True, kw_only=True)
+class Tagged:
+    """A source, rule or receiver: its kind, its unique name, and the settings its integration's `build` takes."""
 
-    @property
-    def kind(self) -> str:
-        """Which integration."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """Which one of them; unique among its like."""
-        ...
+    kind: str
+    name: str
+    config: BaseModel
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from alerting.incidents import RouteConfig
+from alerting.config import RouteConfig
 from alerting.notifiers.registry import RECEIVERS
 from alerting.rules.registry import RULES, USUAL_RULES
 from domain.errors import ConfigError, QueryError
@@ -160,8 +160,8 @@ class _Reader:
         except ImportError as absent:
             self.problems.append(f'{path}.kind: "{kind}" needs the Python package {absent.name}: install it')
             return None
-        # Every integration's Config has kind and name: the contract suite of its registry holds it to that.
-        return cast("Tagged | None", self._model(model, {"name": kind, **table}, path))
+        config = self._model(model, {"name": kind, **table}, path)
+        return Tagged(kind=kind, name=str(getattr(config, "name", kind)), config=config) if config else None
 
     def _routes_lead_somewhere(self, routes: list[tuple[int, dict[str, Any]]], receivers: list[str]) -> None:
         for i, route in routes:

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 from pydantic.json_schema import models_json_schema
 
-from alerting.incidents import RouteConfig
+from alerting.config import RouteConfig
 from tocsin.config.models import BrandConfig
 from tocsin.config.read import REGISTRIES, SECTIONS
 from tocsin.config.secrets import ENV, FILE, fields_of_type, parts_of
