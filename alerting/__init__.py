@@ -1,1 +1,1 @@
-"""TODO"""
+"""From mentions to the right person: rules, incidents, routes, notifiers and the delivery loop."""
