@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -90,6 +90,7 @@ class Readiness(Struct, frozen=True, kw_only=True):
     problems: list[str] = []
 
 
+@runtime_checkable
 class Inbox(Protocol):
     """A webhook source: takes a request in and answers it once the posts are durable."""
 

@@ -28,7 +28,7 @@ class Metrics:
         self.posts = self._counter("posts", "Posts that were new or changed.", "source")
         self.posts_repeated = self._counter("posts_repeated", "Posts heard again unchanged, and skipped.", "source")
         self.source_errors = self._counter("source_errors", "Failed fetches.", "source", "kind")
-        self.source_up = self._gauge("source_up", "1 while the source is listened to, 0 once it was stopped.", "source")
+        self.source_up = self._gauge("source_up", "1 while listened to, 0 once it was stopped.", "source")
         self.source_last_post = self._gauge(
             "source_last_post_timestamp_seconds", "When a source last brought a post.", "source"
         )
@@ -54,7 +54,8 @@ class Metrics:
         self.notifications = self._counter("notifications", "Deliveries by outcome.", "receiver", "outcome")
         self.outbox_pending = self._gauge("outbox_pending", "Notifications not yet delivered.")
         self.post_to_alert = self._histogram(
-            "post_to_alert_seconds", "From the event time of the live post that decided it to the delivered notification.",
+            "post_to_alert_seconds",
+            "From the event time of the post that decided it to the delivery.",
             _DELAYS,
         )
 

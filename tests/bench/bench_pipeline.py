@@ -25,7 +25,9 @@ def configuration(folder: Path, *, brands: int) -> str:
         f'[[source]]\nkind = "file"\nname = "posts"\npath = {json.dumps(str(folder / "posts.jsonl"))}\n',
         '[[receiver]]\nkind = "console"\nname = "terminal"\n',
     ]
-    lines += [f"[[brand]]\nname = {json.dumps(brand_name(n))}\nquery = {json.dumps(brand_name(n))}\n" for n in range(brands)]
+    lines += [
+        f"[[brand]]\nname = {json.dumps(brand_name(n))}\nquery = {json.dumps(brand_name(n))}\n" for n in range(brands)
+    ]
     return "".join(lines)
 
 
@@ -54,7 +56,15 @@ def measure(count: int, *, brands: int, matching: float = 1.0) -> dict[str, floa
 
 def _run(folder: Path) -> tuple[float, int]:
     started = time.perf_counter()
-    command = [sys.executable, "-m", "tocsin.cli.main", "run", "--until-idle", "--config", str(folder / "tocsin.toml")]
+    command = [
+        sys.executable,
+        "-m",
+        "tocsin.cli.main",
+        "run",
+        "--until-idle",
+        "--config",
+        str(folder / "tocsin.toml"),
+    ]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
         watched = psutil.Process(process.pid)

@@ -1,4 +1,4 @@
-"""The promise of design section 6, on a real stream and a real process: killed at will, nothing lost, nothing twice."""
+"""Design section 6 on a real stream and a real process: killed at will, nothing lost, nothing twice."""
 
 import os
 import random
@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from domain.query import analyse, compile_query
-from tests.kit.airlines import QUERIES, STREAM, configuration, needs_stream, rows
+from tests.kit.airlines import QUERIES, configuration, needs_stream, rows
 from tests.kit.desk import Desk, open_desk
 
 KILLS = 50
@@ -135,5 +135,3 @@ def assert_only_the_one_in_flight_is_repeated(desk: Desk, killed_at: list[float]
         earlier = first[delivery.id]
         following = desk.heard[earlier + 1].at
         assert any(desk.heard[earlier].at < kill <= following for kill in killed_at), f"{delivery.id} came twice"
-
-

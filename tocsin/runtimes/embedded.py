@@ -86,9 +86,7 @@ class EmbeddedRuntime:
         self._delivery = asyncio.Event()
         self._writer = ThreadPoolExecutor(1, "tocsin-writer")
         self._listeners = [
-            Listener(
-                source, put=self._put, clock=clock, metrics=metrics, refusal_limit=pace.refusal_limit
-            )
+            Listener(source, put=self._put, clock=clock, metrics=metrics, refusal_limit=pace.refusal_limit)
             for source in sources
         ]
 

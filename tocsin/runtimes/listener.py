@@ -117,7 +117,8 @@ class Listener:
     async def _wait_after(self, error: Exception, after: float | None, stop: asyncio.Event) -> None:
         self._failed(error, "retrying")
         delay = self._backoff.next_delay() if after is None else after
-        log.warning("source will be asked again", source=self.source.name, why=self.health.detail, seconds=round(delay, 1))
+        why = self.health.detail
+        log.warning("source will be asked again", source=self.source.name, why=why, seconds=round(delay, 1))
         if not self.source.finite:
             self.idle.set()
         await _sleep(delay, stop)

@@ -1,0 +1,96 @@
+"""An engine over a memory store, with a classifier that answers from the text: for tests of the runtime itself."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from alerting.incidents import IncidentConfig, RouteConfig
+from alerting.incidents import build as build_incidents
+from alerting.rules.registry import RULES
+from domain.brand import Brand
+from domain.judgement import Judgeable, Judgement, Sentiment, Urgency
+from domain.post import Author, Post, Record
+from domain.query import BrandMatcher
+from storage.store import Store
+from tocsin.metrics import Metrics
+from tocsin.pipeline import Parts, pipeline
+from tocsin.runtimes.engine import Engine
+
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+BRANDS = (
+    Brand(name="Aurora Air", query="aurora", accounts=("vk:auroraair",)),
+    Brand(name="Borealis Jet", query="borealis"),
+)
+
+
+class WordClassifier:
+    """Critical where the text says so, negative where it says bad; breaks on request."""
+
+    name = "words-1"
+
+    def classify(self, texts: Sequence[Judgeable]) -> list[Judgement]:
+        return [self._judge(text.text) for text in texts]
+
+    def _judge(self, text: str) -> Judgement:
+        if "poison" in text:
+            raise ValueError("a text that breaks the model")
+        urgency: Urgency = "critical" if "fire" in text else "normal" if "bad" in text else "low"
+        sentiment: Sentiment = "negative" if urgency != "low" else "neutral"
+        return Judgement(
+            sentiment=sentiment,
+            urgency=urgency,
+            theme="safety" if urgency == "critical" else "other",
+            model=self.name,
+            sentiment_scores={"negative": 0.0, "neutral": 0.0, "positive": 0.0, sentiment: 1.0},
+            urgency_scores={"low": 0.0, "normal": 0.0, "high": 0.0, "critical": 0.0, urgency: 1.0},
+        )
+
+
+class EnglishOnly:
+    """A detector that knows one language."""
+
+    def detect(self, text: str) -> tuple[str, float]:
+        return ("en", 1.0) if text else ("und", 0.0)
+
+
+def clock() -> datetime:
+    """Stand still, well after every post."""
+    return START + timedelta(days=30)
+
+
+def build_engine(store: Store) -> Engine:
+    """Build the pipeline with the usual rules over that store."""
+    rules = [RULES[kind].load() for kind in ("critical_mention", "spike")]
+    return Engine(
+        pipeline(
+            Parts(
+                matcher=BrandMatcher(BRANDS),
+                detector=EnglishOnly(),
+                classifier=WordClassifier(),
+                rules=[rule.build(rule.Config()) for rule in rules],
+                incidents=build_incidents(
+                    IncidentConfig(), (RouteConfig(receiver="desk", severity="minor"),), receivers=("desk",)
+                ),
+            )
+        ),
+        store,
+        clock=clock,
+        metrics=Metrics(),
+    )
+
+
+def record(number: int, text: str, *, minutes: float = 0.0, version: str = "", deleted: bool = False) -> Record:
+    """Make a recorded post `minutes` after the start."""
+    at = START + timedelta(minutes=minutes)
+    post = Post(
+        network="vk",
+        native_id=str(number),
+        text="" if deleted else text,
+        created_at=at,
+        collected_at=clock(),
+        source="kit",
+        origin="replay",
+        version=version,
+        deleted=deleted,
+        author=Author(handle=f"user{number}", followers=100),
+    )
+    return Record(post=post, raw=text.encode())

@@ -1,0 +1,188 @@
+"""Builds the application from a configuration: the only place that knows every concrete class."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from alerting.delivery import Courier
+from alerting.incidents import build as build_incidents
+from alerting.notifiers.notifier import Notifier
+from alerting.notifiers.registry import RECEIVERS
+from alerting.rules.registry import RULES
+from console.app import build_app
+from console.ports import Inbox, Readiness, SourceState
+from console.server import serve
+from domain.incident import Notification
+from domain.judgement import Classifier
+from domain.query import BrandMatcher
+from ingest.http import HttpTransport, PoliteClient
+from ingest.registry import SOURCES
+from ingest.source import Source
+from storage.sqlite import open_store
+from storage.store import Commit, Store
+from tocsin.config import Config
+from tocsin.config.models import is_loopback
+from tocsin.metrics import Metrics
+from tocsin.pipeline import Parts, pipeline
+from tocsin.runtimes.embedded import EmbeddedRuntime, Pace, Summary
+from tocsin.runtimes.engine import Engine
+from tocsin.stages import Fold, Stage
+
+Clock = Callable[[], datetime]
+Watch = Callable[[Commit], None]
+
+
+def utc_now() -> datetime:
+    """The wall clock; everything that needs the time is given this or a test's clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(kw_only=True)
+class App:
+    """A configured Tocsin: builds the parts, opens the store, runs. Holds nothing open but the HTTP client."""
+
+    config: Config
+    clock: Clock = utc_now
+    metrics: Metrics = field(default_factory=Metrics)
+    transport: HttpTransport = field(default_factory=HttpTransport)
+
+    def sources(self) -> list[Source]:
+        """Build the configured sources."""
+        client = PoliteClient(self.transport, clock=self.clock)
+        return [
+            SOURCES[tagged.kind].load().build(tagged.config, client=client, clock=self.clock)
+            for tagged in self.config.source
+        ]
+
+    def notifiers(self) -> dict[str, Notifier]:
+        """Build the configured receivers, by name."""
+        built: list[Notifier] = [
+            RECEIVERS[tagged.kind].load().build(tagged.config, transport=self.transport, clock=self.clock)
+            for tagged in self.config.receiver
+        ]
+        return {notifier.name: notifier for notifier in built}
+
+    def matcher(self) -> BrandMatcher:
+        """Compile the queries of all brands."""
+        return BrandMatcher(self.config.brands())
+
+    def classifier(self) -> Classifier:
+        """Load the model; raises ModelError with the command that builds it."""
+        import models
+
+        return models.load(self.config.model.path, threads=self.config.model.threads)
+
+    def stages(self, classifier: Classifier) -> list[Stage]:
+        """Fill the pipeline list with this configuration's parts."""
+        from models.language import LanguageDetector
+
+        rules: list[Fold[Any]] = [RULES[tagged.kind].load().build(tagged.config) for tagged in self.config.rule]
+        receivers = tuple(receiver.name for receiver in self.config.receiver)
+        return pipeline(
+            Parts(
+                matcher=self.matcher(),
+                detector=LanguageDetector(),
+                classifier=classifier,
+                rules=rules,
+                incidents=build_incidents(self.config.runtime.incidents, self.config.route, receivers=receivers),
+            )
+        )
+
+    @contextmanager
+    def store(self, *, read_only: bool = False) -> Iterator[Store]:
+        """Open the configured store, and close it."""
+        opened = open_store(self.config.storage.path, read_only=read_only)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+    async def run(
+        self,
+        *,
+        until_idle: bool = False,
+        stop: asyncio.Event | None = None,
+        watch: Watch = lambda _: None,
+        started: Callable[[str], None] = lambda _: None,
+    ) -> Summary:
+        """Listen, judge, store and ring until `stop`; `started` gets the address of the HTTP side."""
+        with self.store() as store:
+            sources = self.sources()
+            runtime = self._runtime(store, sources, watch)
+            app = self._http(store, sources, runtime)
+            listen = partial(
+                serve, app, host=self.config.console.host, port=self.config.console.port, started=started
+            )
+            try:
+                return await runtime.run(
+                    until_idle=until_idle, stop=stop or asyncio.Event(), server=lambda halt: listen(stop=halt)
+                )
+            finally:
+                await self.transport.aclose()
+
+    async def backfill(self, source: Source, *, watch: Watch = lambda _: None) -> Summary:
+        """Bring one finite source's history in: judged and stored, it teaches baselines and wakes nobody."""
+        with self.store() as store:
+            runtime = self._runtime(store, [source], watch)
+            return await runtime.run(until_idle=True, stop=asyncio.Event())
+
+    def _runtime(self, store: Store, sources: Sequence[Source], watch: Watch) -> EmbeddedRuntime:
+        live = any(not source.finite for source in sources)
+        return EmbeddedRuntime(
+            engine=Engine(self.stages(self.classifier()), store, clock=self.clock, metrics=self.metrics),
+            store=store,
+            sources=sources,
+            courier=Courier(
+                outbox=store,
+                notifiers=self.notifiers(),
+                clock=self.clock,
+                call=asyncio.to_thread,
+                on_result=partial(self._delivered, live),
+            ),
+            clock=self.clock,
+            metrics=self.metrics,
+            pace=Pace(
+                batch_size=self.config.runtime.batch_size,
+                keep_posts=timedelta(days=self.config.runtime.keep_posts_days),
+            ),
+            watch=watch,
+        )
+
+    def _delivered(self, live: bool, notification: Notification, outcome: str) -> None:  # noqa: FBT001  # bound by partial
+        self.metrics.notifications.labels(notification.receiver, outcome).inc()
+        if live and outcome == "sent":
+            self.metrics.post_to_alert.observe(max((self.clock() - notification.at).total_seconds(), 0.0))
+
+    def _http(self, store: Store, sources: Sequence[Source], runtime: EmbeddedRuntime) -> Any:
+        token = self.config.console.token
+        return build_app(
+            store=store,
+            brands=self.config.brands(),
+            health=lambda: readiness(runtime),
+            metrics=self.metrics.render,
+            inboxes={source.name: source for source in sources if isinstance(source, Inbox)},
+            clock=self.clock,
+            token=token.get_secret_value() if token else "",
+            host_is_loopback=is_loopback(self.config.console.host),
+        )
+
+
+def readiness(runtime: EmbeddedRuntime) -> Readiness:
+    """Say whether the process does its work, and if not, why not."""
+    states = {
+        name: SourceState(state=health.state, detail=health.detail, last_post_at=health.last_post_at)
+        for name, health in runtime.health.items()
+    }
+    problems = [f"source {name}: {state.detail}" for name, state in states.items() if state.state == "stopped"]
+    if runtime.holding:
+        problems.append(f"store: {runtime.holding}")
+    return Readiness(sources=states, problems=problems)
+
+
+def bootstrap(config: Config, *, clock: Clock = utc_now) -> App:
+    """Build the application."""
+    return App(config=config, clock=clock)
