@@ -12,6 +12,9 @@ from domain.incident import Incident, IncidentStatus, Notification
 from domain.mention import Mention, MentionQuery
 from domain.post import Post, Record
 
+NEAR_MISSES_KEPT = 1_000
+"""Latest near misses kept per brand; older ones are dropped."""
+
 
 class FoldState(Struct, frozen=True, kw_only=True):
     """The encoded state of one fold for one brand."""
@@ -24,10 +27,12 @@ class FoldState(Struct, frozen=True, kw_only=True):
 class Commit(Struct, kw_only=True):
     """Everything one batch leads to, written in one transaction or not at all.
 
-    `posts` are kept as evidence whether or not they matched; `mentions` are upserted by id; stored mentions of an
-    edited post (listed in `edited_posts` by post id) that are not among `mentions` no longer match and are marked
-    deleted. `deleted_posts` maps post id to the time its mentions were deleted. Notifications already in the outbox
-    (same id) are left as they are; the same holds for alerts, near misses and dead letters.
+    `posts` are kept as evidence whether or not they matched, every version of them; one that is the latest kept
+    already changes nothing. `mentions` are upserted by id; stored mentions of an edited post (listed in
+    `edited_posts` by post id) that are not among `mentions` no longer match and are marked deleted, at the time of
+    the edit. `deleted_posts` maps post id to the time its mentions were deleted; it is applied last and the first
+    deletion's time stays. Notifications already in the outbox (same id) are left as they are; the same holds for
+    alerts, near misses and dead letters. Incidents, fold states and cursors replace what was there.
     """
 
     posts: list[Record] = []
@@ -102,11 +107,14 @@ class Store(Protocol):
         ...
 
     def mentions_of(self, post_id: str) -> list[Mention]:
-        """Every stored mention made of this post, deleted ones too."""
+        """Every stored mention made of this post, deleted ones too, by brand."""
         ...
 
     def search(self, query: MentionQuery) -> list[Mention]:
-        """Mentions, newest event first; deleted ones are left out. Raises QueryError for a bad `query.text`."""
+        """Mentions, newest event first, then by id; deleted ones are left out. Raises QueryError for a bad text.
+
+        A mention without a judgement counts as `unscored` here and in `stats`.
+        """
         ...
 
     def count(self, query: MentionQuery) -> int:
@@ -118,13 +126,17 @@ class Store(Protocol):
         ...
 
     def posts(self, since: datetime | None = None, until: datetime | None = None) -> Iterable[Post]:
-        """Kept posts in order of creation, matched or not."""
+        """Kept posts, every version, matched or not, in order of creation [since, until), then of arrival."""
+        ...
+
+    def evidence(self, post_id: str) -> list[Record]:
+        """Every kept version of a post with the raw bytes it was read from, in order of arrival."""
         ...
 
     def incidents(
         self, *, brand: str = "", status: IncidentStatus | Literal[""] = "", limit: int = 50, offset: int = 0
     ) -> list[Incident]:
-        """Incidents, latest update first."""
+        """Incidents, latest update first, then by id."""
         ...
 
     def incident(self, incident_id: str) -> Incident | None:
@@ -132,15 +144,19 @@ class Store(Protocol):
         ...
 
     def alerts(self, *, brand: str = "", limit: int = 50) -> list[Alert]:
-        """Alerts, latest first."""
+        """Alerts, latest first, then by id."""
         ...
 
     def near_misses(self, *, brand: str = "", limit: int = 50) -> list[NearMiss]:
-        """Near misses, latest first."""
+        """Near misses, latest first, then by id; NEAR_MISSES_KEPT of a brand are kept."""
         ...
 
     def outbox_due(self, now: datetime, limit: int = 20) -> list[OutboxEntry]:
-        """Pending notifications whose time has come, oldest order first; per receiver in order of decision."""
+        """Pending notifications whose time has come, in order of decision.
+
+        One that waits for another attempt holds back what was decided later about the same incident for the same
+        receiver (nobody reads "resolved" before "opened"), and nothing else.
+        """
         ...
 
     def outbox(self, *, status: OutboxStatus | Literal[""] = "", limit: int = 50) -> list[OutboxEntry]:
@@ -152,21 +168,24 @@ class Store(Protocol):
         ...
 
     def mark_sent(self, notification_id: str, *, at: datetime, handle: str) -> None:
-        """Record a delivery."""
+        """Record a delivery; it is final. Raises StoreError for a notification never decided, as the next two do."""
         ...
 
     def mark_retry(self, notification_id: str, *, next_at: datetime, error: str) -> None:
-        """Record a failed attempt and when to try again."""
+        """Record a failed attempt and when to try again; a refused one becomes pending again."""
         ...
 
     def mark_refused(self, notification_id: str, *, at: datetime, error: str) -> None:
-        """Record that the receiver will never take it; also kept as a dead letter of stage `notify`."""
+        """Record that the receiver will never take it; also kept as a dead letter of stage `notify`.
+
+        The dead letter's `where` is the notification's id, its `source` the receiver, its `reason` `refused`.
+        """
         ...
 
     def dead_letters(
         self, *, source: str = "", reason: str = "", pending: bool = True, limit: int = 50
     ) -> list[DeadLetterRow]:
-        """Dead letters, latest first; only those not yet replayed unless `pending` is False."""
+        """Dead letters, latest first, then by id; only those not yet replayed unless `pending` is False."""
         ...
 
     def mark_replayed(self, dead_letter_id: str, *, at: datetime) -> None:
@@ -174,7 +193,10 @@ class Store(Protocol):
         ...
 
     def purge(self, *, posts_before: datetime) -> int:
-        """Delete kept posts collected before that time which no mention needs; returns how many."""
+        """Delete kept posts collected before that time which no mention (a deleted one neither) was made of.
+
+        Returns how many versions went.
+        """
         ...
 
     def close(self) -> None:

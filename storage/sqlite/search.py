@@ -1,0 +1,96 @@
+"""Finds mentions: indexes narrow, and for a text query the query itself has the last word."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from domain.mention import Mention, MentionQuery
+from storage.facets import FACETS, facets, tally
+from storage.sqlite.encoding import clean, decoder
+from storage.sqlite.moments import micros
+from storage.store import StatRow
+
+_MENTIONS = decoder(Mention)
+_BODIES_AT_ONCE = 200
+
+
+def search(connection: sqlite3.Connection, query: MentionQuery, *, indexed: bool) -> list[Mention]:
+    """Return a page of mentions, newest event first."""
+    start, stop = max(query.offset, 0), max(query.offset, 0) + max(query.limit, 0)
+    if query.text:
+        return list(islice(_matching(connection, query, indexed=indexed), start, stop))
+    where, parameters = _filters(query)
+    rows = connection.execute(
+        f"SELECT body FROM mentions WHERE {where} ORDER BY event_at DESC, id LIMIT ? OFFSET ?",  # noqa: S608  # column names only
+        (*parameters, stop - start, start),
+    )
+    return list(_MENTIONS(rows))
+
+
+def count(connection: sqlite3.Connection, query: MentionQuery, *, indexed: bool) -> int:
+    """Return how many mentions there are to page through."""
+    if query.text:
+        return sum(1 for _ in _matching(connection, query, indexed=indexed))
+    where, parameters = _filters(query)
+    (found,) = connection.execute(f"SELECT count(*) FROM mentions WHERE {where}", parameters).fetchone()  # noqa: S608  # column names only
+    return int(found)
+
+
+def stats(connection: sqlite3.Connection, query: MentionQuery, *, indexed: bool) -> list[StatRow]:
+    """Return counts per brand, most mentions first."""
+    groups: Iterator[tuple[Any, ...]]
+    if query.text:
+        groups = ((*facets(mention), 1) for mention in _matching(connection, query, indexed=indexed))
+    else:
+        where, parameters = _filters(query)
+        columns = ", ".join(("brand", *FACETS))
+        groups = connection.execute(
+            f"SELECT {columns}, count(*) FROM mentions WHERE {where} GROUP BY {columns}",  # noqa: S608  # column names only
+            parameters,
+        )
+    return tally(groups)
+
+
+def _filters(query: MentionQuery) -> tuple[str, list[str | int]]:
+    """Return the conditions that columns can answer, and their parameters."""
+    clauses, parameters = ["deleted_at IS NULL"], list[str | int]()
+    for column in ("brand", *FACETS):
+        wanted = getattr(query, column)
+        if wanted:
+            clauses.append(f"{column} = ?")
+            parameters.append(clean(wanted))
+    for comparison, time in (("event_at >= ?", query.since), ("event_at < ?", query.until)):
+        if time is not None:
+            clauses.append(comparison)
+            parameters.append(micros(time))
+    return " AND ".join(clauses), parameters
+
+
+def _matching(connection: sqlite3.Connection, query: MentionQuery, *, indexed: bool) -> Iterator[Mention]:
+    """Yield the mentions that the text query finds, newest event first.
+
+    The full-text index (unless it was made with other word forms, then `indexed` is False) and the columns give
+    candidates; each is judged by the query itself, so that an answer never depends on the index.
+    """
+    from domain.query import analyse, compile_query
+
+    compiled = compile_query(query.text)
+    where, parameters = _filters(query)
+    expression = compiled.index_query() if indexed else None
+    if expression is not None:
+        where += " AND seq IN (SELECT rowid FROM mentions_fts WHERE mentions_fts MATCH ?)"
+        parameters.append(clean(expression))
+    candidates = connection.execute(
+        f"SELECT seq FROM mentions WHERE {where} ORDER BY event_at DESC, id",  # noqa: S608  # column names only
+        parameters,
+    )
+    while places := [seq for (seq,) in islice(candidates, _BODIES_AT_ONCE)]:
+        bodies = connection.execute(
+            "SELECT body FROM mentions WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY event_at DESC, id",
+            (json.dumps(places),),
+        )
+        for mention in _MENTIONS(bodies):
+            if compiled.match(analyse(mention.post)) is not None:
+                yield mention
