@@ -9,7 +9,7 @@ import click
 import pytest
 
 from tests.kit.docs import ROOT, Block, blocks, commands, pages
-from tocsin.cli.main import main
+from tocsin.cli.main import tocsin
 from tocsin.config import parse
 
 PAGES = pages(generated=False)
@@ -22,8 +22,8 @@ def show(page: Path) -> str:
 
 def wrong_with(words: list[str]) -> str:
     """What is not known of a command line after `tocsin`, or nothing."""
-    command: click.Command = main
-    context = click.Context(main, info_name="tocsin")
+    command: click.Command = tocsin
+    context = click.Context(tocsin, info_name="tocsin")
     rest = list(words)
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
         name = rest.pop(0)

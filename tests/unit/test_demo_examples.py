@@ -11,11 +11,13 @@ import msgspec
 
 from domain.brand import Brand
 from domain.judgement import SUPPORTED_LANGUAGES
-from domain.post import Author, Engagement, Post
+from domain.post import Post
 from domain.query import BrandMatcher
+from ingest.records.fields import Columns
+from ingest.records.post import PostReader
 from tocsin.demo import BRANDS, POSTS
 
-CRISIS = datetime(2026, 10, 9, 9, 0, tzinfo=UTC)
+CRISIS = datetime(2025, 10, 10, 9, 0, tzinfo=UTC)
 
 
 def rows() -> list[dict[str, Any]]:
@@ -23,22 +25,8 @@ def rows() -> list[dict[str, Any]]:
 
 
 def posts() -> list[Post]:
-    return [
-        Post(
-            network=row["network"],
-            native_id=row["id"],
-            text=row["text"],
-            created_at=(written := datetime.fromisoformat(row["created_at"])),
-            collected_at=written,
-            source="demo",
-            kind=row["kind"],
-            url=row["url"],
-            author=msgspec.convert(row["author"], Author),
-            lang=row["lang"],
-            engagement=msgspec.convert(row.get("engagement", {}), Engagement),
-        )
-        for row in rows()
-    ]
+    reader = PostReader(Columns({}), source="demo", network="file")
+    return [reader.read(row, collected_at=CRISIS + timedelta(days=1)) for row in rows()]
 
 
 def brands() -> list[Brand]:
@@ -53,6 +41,12 @@ def test_every_example_is_a_post_with_its_own_id() -> None:
     ids = [post.id for post in posts()]
     assert len(ids) == len(set(ids))
     assert len(ids) >= 150
+
+
+def test_followers_and_counters_are_read() -> None:
+    loud = max(posts(), key=lambda post: post.author.followers or 0)
+    assert loud.author.followers == 214_000
+    assert loud.engagement.views == 96_000
 
 
 def test_the_examples_come_in_order_of_time() -> None:

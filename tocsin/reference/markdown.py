@@ -31,3 +31,8 @@ def code(text: str) -> str:
 def prose(docstring: str | None) -> str:
     """A docstring as paragraphs."""
     return cleandoc(docstring or "")
+
+
+def cleaned(text: str | None) -> str:
+    """Click's help text without its formatting mark."""
+    return prose(text).replace("\b\n", "")

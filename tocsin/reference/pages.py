@@ -12,11 +12,12 @@ from alerting.rules.registry import RULES, USUAL_RULES
 from domain import errors
 from domain.integration import Integration
 from ingest.registry import SOURCES
-from tocsin.cli.main import main
+from tocsin.cli.main import tocsin
 from tocsin.config.models import BrandConfig
 from tocsin.config.read import SECTIONS
 from tocsin.metrics import Metrics
-from tocsin.reference.markdown import code, page, prose, table
+from tocsin.reference.asked import openapi
+from tocsin.reference.markdown import cleaned, code, page, prose, table
 from tocsin.reference.settings import keys
 
 KIND = frozenset({"kind"})
@@ -27,7 +28,7 @@ def sources() -> str:
     return page(
         "Sources",
         "A `[[source]]` is a configured connector to a network. `kind` says which; `name` is yours and unique.",
-        *_integrations("source", SOURCES),
+        *_integrations(SOURCES),
     )
 
 
@@ -36,8 +37,9 @@ def rules() -> str:
     usual = ", ".join(code(str(rule["kind"])) for rule in USUAL_RULES)
     return page(
         "Rules",
-        f"A `[[rule]]` decides when mentions become an alert. With no `[[rule]]` at all the usual ones are on: {usual}.",
-        *_integrations("rule", RULES),
+        "A `[[rule]]` decides when mentions become an alert. With no `[[rule]]` at all the usual ones are on: "
+        f"{usual}.",
+        *_integrations(RULES),
     )
 
 
@@ -46,11 +48,11 @@ def receivers() -> str:
     return page(
         "Receivers",
         "A `[[receiver]]` is where notifications go. With no `[[receiver]]` at all they go to the terminal.",
-        *_integrations("receiver", RECEIVERS),
+        *_integrations(RECEIVERS),
     )
 
 
-def _integrations(section: str, known: Mapping[str, Integration]) -> Iterator[str]:
+def _integrations(known: Mapping[str, Integration]) -> Iterator[str]:
     yield table(
         ("kind", "what it is"),
         ((f"[{code(kind)}](#{kind})", one.summary) for kind, one in sorted(known.items())),
@@ -59,7 +61,6 @@ def _integrations(section: str, known: Mapping[str, Integration]) -> Iterator[st
         module = integration.load()
         yield f"## {kind}"
         yield prose(module.__doc__)
-        yield f'```toml\n[[{section}]]\nkind = "{kind}"\n```'.replace("```toml", "```text")
         yield keys(module.Config, without=KIND)
 
 
@@ -70,8 +71,8 @@ def config() -> str:
     parts = [part for title, model in sections.items() for part in (f"## {title}", prose(model.__doc__), keys(model))]
     return page(
         "Configuration",
-        "One file, `tocsin.toml`. [Sources](sources.md), [rules](rules.md) and [receivers](receivers.md) have pages of "
-        "their own; how to use the file is in [Configure Tocsin](../how-to/configure.md).",
+        "One file, `tocsin.toml`. [Sources](sources.md), [rules](rules.md) and [receivers](receivers.md) have pages "
+        "of their own; how to use the file is in [Configure Tocsin](../how-to/configure.md).",
         "Layers, the later one wins: defaults, the file, the environment (`TOCSIN_CONSOLE__PORT=8000` is `port` of "
         "`[console]`), flags. A secret is given as `x`, or in an environment variable named by `x_env`, or in a file "
         "named by `x_file`. Unknown keys are refused.",
@@ -81,12 +82,12 @@ def config() -> str:
 
 def cli() -> str:
     """Every command with its arguments and options."""
-    context = click.Context(main, info_name="tocsin")
-    found = list(_commands(main, context))
+    context = click.Context(tocsin, info_name="tocsin")
+    found = list(_commands(tocsin, context))
     return page(
         "Command line",
-        "`tocsin VERB --help` says the same. Exit status: 0 done, 1 failed, 2 wrong usage or configuration. Messages go "
-        "to stderr, results to stdout.",
+        "`tocsin VERB --help` says the same. Exit status: 0 done, 1 something failed, 2 the command line or the "
+        "configuration is wrong, 130 interrupted. Messages go to stderr, results to stdout.",
         table(("command", "does"), ((f"[{code(c.command_path)}](#{_anchor(c)})", _summary(c)) for c in found)),
         *(part for c in found for part in _command(c)),
     )
@@ -112,8 +113,10 @@ def _summary(context: click.Context) -> str:
 
 def _command(context: click.Context) -> Iterator[str]:
     yield f"## {context.command_path}"
-    yield prose(context.command.help).replace("\b\n", "")
+    yield cleaned(context.command.help)
     yield f"```text\n{context.command_path} {' '.join(context.command.collect_usage_pieces(context))}\n```"
+    if context.command.epilog:
+        yield f"```text\n{cleaned(context.command.epilog)}\n```"
     records = [
         record
         for parameter in context.command.get_params(context)
@@ -124,8 +127,6 @@ def _command(context: click.Context) -> Iterator[str]:
 
 def http() -> str:
     """Every path of the HTTP side, from its own OpenAPI document."""
-    from console.app import openapi
-
     document = openapi()
     rows = [
         (method.upper(), code(path), str(said.get("summary") or ""), _parameters(said))
@@ -134,8 +135,8 @@ def http() -> str:
     ]
     return page(
         "HTTP",
-        "`tocsin run` serves this at the address of `[console]`, by default http://127.0.0.1:8686. The whole description "
-        "is at `/schema/openapi.json`.",
+        "`tocsin run` serves this at the address of `[console]`, by default http://127.0.0.1:8686. The whole "
+        "description is at `/schema/openapi.json`.",
         table(("method", "path", "what it does", "parameters"), rows),
     )
 
