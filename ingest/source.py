@@ -13,6 +13,7 @@ class Page(Struct, frozen=True, kw_only=True):
 
     `cursor` is where to go on once these records are durable: JSON bytes of the source's own struct, opaque to all
     others. `wait` is how many seconds the source asks for before the next fetch. `exhausted` ends a finite source.
+    `troubles` are sentences about parts of the source that failed while the rest went on (one feed of several).
     """
 
     records: list[Record]
@@ -20,6 +21,7 @@ class Page(Struct, frozen=True, kw_only=True):
     dead_letters: list[DeadLetter] = []
     wait: float = 0.0
     exhausted: bool = False
+    troubles: list[str] = []
 
 
 class Source(Protocol):

@@ -1,0 +1,192 @@
+"""One contract, every source in the registry: what the runtime relies on, whichever network is behind it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from pydantic import ValidationError
+
+from domain.errors import RetryLater, SourceError
+from ingest.registry import SOURCES
+from ingest.source import Source
+from tests.kit.ingest import NOON, SECRET, Harvest, Rig, SourceCase, all_kinds, case_of, harvest
+
+
+@pytest.fixture(params=all_kinds())
+def case(request: pytest.FixtureRequest) -> SourceCase:
+    return case_of(request.param)
+
+
+@pytest.fixture
+async def rig(case: SourceCase, tmp_path: Path) -> AsyncIterator[Rig]:
+    async with case.start(tmp_path) as rig:
+        yield rig
+
+
+@pytest.fixture
+async def source(rig: Rig) -> AsyncIterator[Source]:
+    source = rig.make()
+    yield source
+    await source.aclose()
+
+
+def http_rig(rig: Rig) -> Rig:
+    if rig.fail is None:
+        pytest.skip("not an HTTP source: it is asked of those only")
+    return rig
+
+
+async def test_every_readable_post_comes_and_every_unreadable_one_is_a_dead_letter(
+    case: SourceCase, rig: Rig, source: Source
+) -> None:
+    found = await harvest(rig, source, quiet=case.quiet)
+    assert found.ids == rig.expected
+    assert len({letter.id for letter in found.dead_letters}) == rig.unreadable
+    assert all(letter.reason and letter.detail and letter.where and letter.stage for letter in found.dead_letters)
+    assert all(letter.source == source.name for letter in found.dead_letters)
+
+
+async def test_posts_are_complete_and_plain(case: SourceCase, rig: Rig, source: Source) -> None:
+    for post in (await harvest(rig, source, quiet=case.quiet)).posts:
+        assert post.network
+        assert post.native_id
+        assert post.source == source.name
+        for time in (post.created_at, post.collected_at, post.observed_at, post.edited_at):
+            assert time is None or time.utcoffset() == timedelta(0)
+        assert NOON - timedelta(days=36_525) < post.created_at < rig.clock() + timedelta(days=2)
+        assert msgspec.json.decode(msgspec.json.encode(post), type=type(post)) == post
+        assert "<script" not in post.text
+
+
+async def test_it_goes_on_from_any_cursor_with_nothing_lost(case: SourceCase, rig: Rig, source: Source) -> None:
+    if not case.replays:
+        pytest.skip("its callers send again what was not committed")
+    whole = await harvest(rig, source, quiet=case.quiet)
+    for cut in range(len(whole.cursors) - 1):
+        again = rig.make()
+        rest = await harvest(rig, again, whole.cursors[cut], quiet=case.quiet)
+        await again.aclose()
+        assert set().union(*whole.new_by_page[:cut], rest.ids) == rig.expected
+        assert rest.versions <= whole.versions, "repeats are the same posts in the same versions"
+
+
+async def test_pages_before_a_cut_and_after_it_make_the_whole(case: SourceCase, rig: Rig) -> None:
+    if not case.replays:
+        pytest.skip("its callers send again what was not committed")
+    seen, cursor = Harvest(), None
+    for _ in range(500):
+        fresh = rig.make()
+        page = await fresh.fetch(cursor)
+        await fresh.aclose()
+        seen.take(page)
+        cursor = page.cursor
+        rig.clock.advance(page.wait)
+        if page.exhausted or seen.ids == rig.expected:
+            break
+    assert seen.ids == rig.expected
+
+
+async def test_the_same_network_read_twice_gives_the_same_ids_and_versions(case: SourceCase, rig: Rig) -> None:
+    if not case.replays:
+        pytest.skip("its callers send again what was not committed")
+    one, other = rig.make(), rig.make()
+    first = await harvest(rig, one, quiet=case.quiet)
+    second = await harvest(rig, other, quiet=case.quiet)
+    await one.aclose()
+    await other.aclose()
+    assert first.versions == second.versions
+    assert {letter.id for letter in first.dead_letters} == {letter.id for letter in second.dead_letters}
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.001, 0.01, 0.05])
+async def test_a_fetch_that_was_cancelled_is_done_again(
+    case: SourceCase, rig: Rig, source: Source, moment: float
+) -> None:
+    task = asyncio.ensure_future(source.fetch(None))
+    await asyncio.sleep(moment)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    assert (await harvest(rig, source, quiet=case.quiet)).ids == rig.expected
+
+
+async def test_a_read_source_brings_only_what_is_new(case: SourceCase, rig: Rig, source: Source) -> None:
+    if rig.publish is None:
+        pytest.skip("a finite source: nothing is published later")
+    whole = await harvest(rig, source, quiet=case.quiet)
+    fresh = set(rig.publish(3))
+    rig.clock.advance(3600)
+    later = await harvest(rig, source, whole.cursors[-1], quiet=case.quiet)
+    assert fresh <= later.ids
+    assert later.versions - whole.versions == {version for version in later.versions if version[0] in fresh}
+
+
+async def test_a_finite_source_ends_and_an_endless_one_does_not(case: SourceCase, rig: Rig, source: Source) -> None:
+    assert (await harvest(rig, source, quiet=case.quiet)).exhausted is source.finite
+
+
+async def test_busy_is_retried_when_the_network_says(rig: Rig, source: Source) -> None:
+    fail = http_rig(rig).fail
+    assert fail is not None
+    fail("busy")
+    with pytest.raises(RetryLater) as caught:
+        await source.fetch(None)
+    assert caught.value.after == pytest.approx(7, abs=0.1)
+
+
+@pytest.mark.parametrize("failure", ["down", "busy", "garbage"])
+async def test_a_failing_network_loses_nothing(case: SourceCase, rig: Rig, source: Source, failure: str) -> None:
+    fail = http_rig(rig).fail
+    assert fail is not None
+    fail(failure)  # type: ignore[arg-type]  # the parameters are the literals
+    cursor = None
+    with suppress(RetryLater):
+        cursor = (await source.fetch(None)).cursor
+    fail(None)
+    rig.clock.advance(2 * 86_400)
+    found = await harvest(rig, source, cursor, quiet=case.quiet)
+    assert found.ids == rig.expected
+
+
+async def test_secrets_are_never_spoken_of(case: SourceCase, rig: Rig, source: Source) -> None:
+    said = [repr(source), await source.check()]
+    if rig.fail is not None:
+        for failure in ("busy", "down", "garbage"):
+            rig.fail(failure)
+            rig.clock.advance(3600)
+            for call in (source.check, lambda: source.fetch(None)):
+                try:
+                    said.append(repr(await call()))
+                except SourceError as error:
+                    said += [str(error), repr(error), repr(error.__cause__)]
+        rig.fail(None)
+        rig.clock.advance(3600)
+    said += [letter.detail + letter.where for letter in (await harvest(rig, source, quiet=case.quiet)).dead_letters]
+    assert SECRET not in " ".join(said)
+
+
+async def test_check_says_what_was_found(source: Source) -> None:
+    sentence = await source.check()
+    assert sentence
+    assert "\n" not in sentence
+
+
+async def test_closing_twice_is_closing_once(rig: Rig) -> None:
+    source = rig.make()
+    await source.aclose()
+    await source.aclose()
+
+
+def test_unknown_settings_are_refused(case: SourceCase) -> None:
+    config = SOURCES[case.kind].load().Config
+    assert config.model_validate(case.config).kind == case.kind
+    with pytest.raises(ValidationError):
+        config.model_validate({**case.config, "evry": 5})
+
+
+def test_a_printed_config_shows_no_secret(case: SourceCase) -> None:
+    assert SECRET not in repr(SOURCES[case.kind].load().Config.model_validate(case.config))
