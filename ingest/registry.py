@@ -3,6 +3,7 @@
 from domain.integration import Integration, registry
 
 SOURCES = registry(
+    Integration("file", "ingest.file", "Posts from CSV, JSON Lines and Parquet files, also packed"),
     Integration("rss", "ingest.rss", "RSS, Atom and JSON Feed: news, blogs, forums"),
     Integration("hackernews", "ingest.hackernews", "Hacker News stories and comments"),
 )
