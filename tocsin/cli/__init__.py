@@ -1,1 +1,1 @@
-"""TODO"""
+"""The command line: one file per verb, imported only when that verb is called."""

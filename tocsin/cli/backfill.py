@@ -1,0 +1,145 @@
+"""`tocsin backfill`: history from files, judged and stored, without waking anyone."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from domain.errors import TocsinError
+from tocsin.cli.options import config_option, epilog, load_config
+
+if TYPE_CHECKING:
+    from ingest.file import FileSource
+    from storage.store import Commit
+    from tocsin.bootstrap import App
+    from tocsin.config import Config
+
+NAME = "backfill"
+
+
+@click.command(
+    "backfill",
+    epilog=epilog(
+        "tocsin backfill posts-2025.jsonl.gz",
+        "tocsin backfill export.csv --network vk --map text=body --map created_at=date",
+    ),
+)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@config_option
+@click.option("--map", "mapped", multiple=True, metavar="FIELD=COLUMN", help="Where a column has another name.")
+@click.option("--network", help="Network of posts that do not name theirs.  [default: file]")
+@click.option("--lang", help="Language of posts that do not name theirs.  [default: detected]")
+@click.option("--timezone", help="Zone of times that do not name theirs, such as Asia/Almaty.  [default: UTC]")
+def command(
+    *, files: tuple[Path, ...], config_file: Path | None, mapped: tuple[str, ...], **settings: str | None
+) -> int:
+    """Load history from CSV, JSON lines or Parquet files (also .gz, .zst); it wakes nobody.
+
+    Interrupted, it goes on where it stopped; a file that was loaded adds nothing the second time.
+    """
+    from tocsin.bootstrap import bootstrap
+    from tocsin.cli import logs
+
+    config = load_config(config_file)
+    sources = [_source(config, file, _columns(mapped), settings) for file in files]
+    logs.configure(as_json=False)
+    return asyncio.run(_load(bootstrap(config), sources))
+
+
+def _columns(mapped: tuple[str, ...]) -> dict[str, str]:
+    columns = {}
+    for pair in mapped:
+        field, equals, column = pair.partition("=")
+        if not (field.strip() and equals and column.strip()):
+            raise click.BadParameter(
+                f'"{pair}" maps nothing: write FIELD=COLUMN, such as text=body', param_hint="--map"
+            )
+        columns[field.strip()] = column.strip()
+    return columns
+
+
+def _source(config: "Config", file: Path, columns: dict[str, str], settings: dict[str, str | None]) -> "FileSource":
+    """A file source for one file, checked like one of tocsin.toml.
+
+    Its name, and so its cursor, is made of the file and how it is read: with another --map it is read anew.
+    """
+    from pydantic import ValidationError
+
+    from domain.ids import stable_id
+    from ingest.file import Config as FileConfig
+    from ingest.file import build
+    from tocsin.bootstrap import utc_now
+    from tocsin.config.problems import sentences
+
+    given = {name: value for name, value in settings.items() if value is not None}
+    path = str(file.absolute())
+    reading = sorted({**columns, **given}.items())
+    table: dict[str, Any] = {
+        "kind": "file",
+        "name": f"{NAME} {file.name[:60]} {stable_id(path, repr(reading))[:8]}",
+        "path": path,
+        "origin": "backfill",
+        "map": columns,
+        "page_size": config.runtime.batch_size,
+        **given,
+    }
+    try:
+        return build(FileConfig.model_validate(table), client=None, clock=utc_now)
+    except ValidationError as error:
+        raise click.UsageError("\n".join(sentences(error, model=FileConfig, path=file.name))) from None
+
+
+async def _load(app: "App", sources: "list[FileSource]") -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    failed = False
+    for source in sources:
+        try:
+            await source.check()
+            await _load_one(app, source, stop)
+        except TocsinError as failure:
+            click.echo(f"{source.name.split()[1]}: {failure}", err=True)
+            failed = True
+        if stop.is_set():
+            click.echo("Stopped. The same command goes on from here.", err=True)
+            return 130
+    return 1 if failed else 0
+
+
+async def _load_one(app: "App", source: "FileSource", stop: asyncio.Event) -> None:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from tocsin.cli import screen
+
+    name = screen.cut(source.name.split()[1], 30)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[said]}"),
+    )
+    with Progress(*columns, console=screen.messages()) as bar:
+        _, total = source.progress(None)
+        task = bar.add_task(name, total=total, said="")
+        posts, mentions = 0, 0
+
+        def watch(commit: "Commit") -> None:
+            nonlocal posts, mentions
+            posts += len(commit.posts)
+            mentions += len(commit.mentions)
+            cursor = commit.cursors.get(source.name)
+            if cursor is not None:
+                read, total = source.progress(cursor)
+                bar.update(task, completed=read, total=total, said=f"{posts:,} posts, {mentions:,} mentions")
+
+        summary = await app.backfill(source, watch=watch, stop=stop)
+        if not stop.is_set():
+            bar.update(task, completed=total)
+    click.echo(
+        f"{name}: {summary.posts:,} new posts, {summary.mentions:,} mentions, {summary.dead_letters:,} dead letters.",
+        err=True,
+    )

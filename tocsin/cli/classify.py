@@ -1,0 +1,83 @@
+"""`tocsin classify`: JSON lines in, the same lines judged out."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+import msgspec
+
+from domain.judgement import Judgeable, Judgement
+from tocsin.cli.lines import BATCH, BadLine, Line, batches, complain, fields, text_field
+from tocsin.cli.options import epilog
+
+if TYPE_CHECKING:
+    from domain.judgement import Classifier
+
+
+class Question(NamedTuple):
+    """A line that can be judged: its fields as written, and what the model is asked."""
+
+    fields: dict[str, msgspec.Raw]
+    asked: Judgeable
+
+
+@click.command(
+    "classify",
+    epilog=epilog(
+        """echo '{"text": "Aurora Air lost my bag again", "brand": "Aurora Air"}' | tocsin classify""",
+        "tocsin classify < posts.jsonl > judged.jsonl",
+    ),
+)
+@click.option(
+    "--model", type=click.Path(path_type=Path), metavar="FOLDER", help="Model to use.  [default: the built one]"
+)
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Threads of the model.")
+def command(*, model: Path | None, threads: int) -> int:
+    """Judge texts: JSON lines {text, brand?, lang?, id?} in, the same lines with sentiment, urgency and theme out.
+
+    Order and all fields are kept; the answers are lang, sentiment, sentiment_scores, urgency, urgency_scores and
+    theme. A line that cannot be read is named on stderr, the rest goes on, and the exit code is 1.
+    """
+    import models
+    from models.language import LanguageDetector
+
+    classifier, detector = models.load(model, threads=threads), LanguageDetector()
+    encoder, bad = msgspec.json.Encoder(), False
+    for lines in batches(sys.stdin.buffer, BATCH):
+        questions: list[Question] = []
+        for line in lines:
+            try:
+                questions.append(_question(line, detector))
+            except BadLine as error:
+                complain(line, error)
+                bad = True
+        answers = _judge(classifier, questions)
+        for question, answer in zip(questions, answers, strict=True):
+            sys.stdout.buffer.write(encoder.encode(_merged(question, answer)) + b"\n")
+        sys.stdout.buffer.flush()
+    return 1 if bad else 0
+
+
+def _question(line: Line, detector: Any) -> Question:
+    found = fields(line)
+    text = text_field(found, "text")
+    lang = text_field(found, "lang", "") or detector.detect(text)[0]
+    return Question(found, Judgeable(text=text, brand=text_field(found, "brand", ""), lang=lang))
+
+
+def _judge(classifier: "Classifier", questions: Sequence[Question]) -> list[Judgement]:
+    return classifier.classify([question.asked for question in questions]) if questions else []
+
+
+def _merged(question: Question, answer: Judgement) -> dict[str, Any]:
+    return {
+        **question.fields,
+        "lang": question.asked.lang,
+        "sentiment": answer.sentiment,
+        "sentiment_scores": answer.sentiment_scores,
+        "urgency": answer.urgency,
+        "urgency_scores": answer.urgency_scores,
+        "theme": answer.theme,
+    }

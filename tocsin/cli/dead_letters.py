@@ -1,0 +1,78 @@
+"""`tocsin dead-letters`: what could not be processed, and another try at it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tocsin.cli.options import config_option, epilog, json_option, load_config
+
+if TYPE_CHECKING:
+    from storage.store import DeadLetterRow
+
+
+@click.group(
+    "dead-letters",
+    epilog=epilog("tocsin dead-letters list --reason bad_json", "tocsin dead-letters replay --source news"),
+)
+def command() -> None:
+    """List what could not be processed, or replay it."""
+
+
+@command.command("list", epilog=epilog("tocsin dead-letters list", "tocsin dead-letters list --all --json"))
+@click.option("--all", "every", is_flag=True, help="Those that were replayed, too.")
+@json_option
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000), help="At most so many.")
+@click.option("--reason", default="", help="Only with this reason, such as bad_json.")
+@click.option("--source", default="", help="Only of this source.")
+@config_option
+def list_(*, config_file: Path | None, source: str, reason: str, limit: int, as_json: bool, every: bool) -> int:
+    """List dead letters with their reasons, latest first."""
+    from tocsin.cli import screen
+    from tocsin.cli.stored import stored
+
+    with stored(load_config(config_file)) as store:
+        rows = store.dead_letters(source=source, reason=reason, pending=not every, limit=limit)
+    if as_json:
+        screen.print_json({"id": row.id, **_fields(row)} for row in rows)
+    elif rows:
+        _table(rows)
+    else:
+        screen.messages().print("No dead letters: everything that was read could be processed.")
+    return 0
+
+
+def _fields(row: "DeadLetterRow") -> dict[str, object]:
+    letter = row.letter
+    return {
+        "at": letter.at,
+        "source": letter.source,
+        "stage": letter.stage,
+        "reason": letter.reason,
+        "detail": letter.detail,
+        "where": letter.where,
+        "raw": letter.raw.decode("utf-8", "backslashreplace"),
+        "replayed_at": row.replayed_at,
+    }
+
+
+def _table(rows: "list[DeadLetterRow]") -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from tocsin.cli import screen
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("When", no_wrap=True)
+    table.add_column("Source", overflow="fold")
+    table.add_column("Reason", overflow="fold", style="yellow")
+    table.add_column("Where", overflow="fold")
+    table.add_column("What is wrong", overflow="fold", ratio=1)
+    for row in rows:
+        letter = row.letter
+        table.add_row(
+            screen.when(letter.at),
+            *(Text(screen.harmless(text)) for text in (letter.source, letter.reason, letter.where, letter.detail)),
+        )
+    screen.out().print(table)

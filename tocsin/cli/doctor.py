@@ -1,0 +1,110 @@
+"""`tocsin doctor`: reach every source, model, store and receiver once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from msgspec import Struct
+
+from domain.errors import TocsinError
+from tocsin.cli.options import config_option, epilog, json_option, load_config
+
+if TYPE_CHECKING:
+    from tocsin.bootstrap import App
+
+PATIENCE = 30.0
+"""Seconds that one part gets to answer."""
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """How one part stands, in a sentence without secrets."""
+
+    part: str
+    name: str
+    ok: bool
+    detail: str
+
+
+@click.command("doctor", epilog=epilog("tocsin doctor", "tocsin doctor --json | jq 'select(.ok | not)'"))
+@config_option
+@json_option
+def command(*, config_file: Path | None, as_json: bool) -> int:
+    """Reach every source, model, store and receiver once; exit 1 when any of them fails."""
+    from tocsin.bootstrap import bootstrap
+    from tocsin.cli import screen
+
+    app = bootstrap(load_config(config_file))
+    findings = asyncio.run(_examine(app))
+    if as_json:
+        screen.print_json(findings)
+    else:
+        _table(findings)
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+async def _examine(app: "App") -> list[Finding]:
+    sources, notifiers = app.sources(), app.notifiers()
+    checks = [
+        _ask("store", app.config.storage.kind, lambda: asyncio.to_thread(_store, app)),
+        _ask("model", str(app.config.model.path or "built-in"), lambda: asyncio.to_thread(_model, app)),
+        *(_ask("source", source.name, source.check) for source in sources),
+        *(_ask("receiver", name, notifier.check) for name, notifier in notifiers.items()),
+    ]
+    try:
+        return list(await asyncio.gather(*checks))
+    finally:
+        await asyncio.gather(*(source.aclose() for source in sources), return_exceptions=True)
+        await app.transport.aclose()
+
+
+async def _ask(part: str, name: str, check: Callable[[], Awaitable[str]]) -> Finding:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return Finding(part=part, name=name, ok=True, detail=await check())
+    except TimeoutError:
+        return Finding(part=part, name=name, ok=False, detail=f"no answer within {PATIENCE:.0f} s")
+    except TocsinError as failure:
+        return Finding(part=part, name=name, ok=False, detail=str(failure))
+    except Exception as failure:  # noqa: BLE001  # one broken part must not hide how the others stand
+        # The words of a library's exception may quote an address with a token in it, so only its kind is shown.
+        return Finding(part=part, name=name, ok=False, detail=f"unexpected {type(failure).__name__}")
+
+
+def _store(app: "App") -> str:
+    path = app.config.storage.path
+    if not path.exists():
+        if not path.parent.is_dir():
+            raise TocsinError(f"there is no folder {path.parent}: make it, or change [storage] path")
+        return f"{path} will be made by the first run"
+    with app.store(read_only=True) as store:
+        from domain.mention import MentionQuery
+
+        return f"{path}: {store.count(MentionQuery()):,} mentions"
+
+
+def _model(app: "App") -> str:
+    return f"{app.classifier().name} loads"
+
+
+def _table(findings: list[Finding]) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from tocsin.cli import screen
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    table.add_column("Part", no_wrap=True)
+    table.add_column("Name", overflow="fold")
+    table.add_column("What was found", overflow="fold", ratio=1)
+    for finding in findings:
+        verdict = Text("ok", "green") if finding.ok else Text("failed", "bold red")
+        name, detail = screen.harmless(finding.name), screen.harmless(finding.detail)
+        table.add_row(verdict, finding.part, Text(name), Text(detail))
+    screen.out().print(table)
+    failed = sum(not finding.ok for finding in findings)
+    said = f"{failed} of {len(findings)} failed." if failed else "All is well."
+    screen.messages().print(said, style="red" if failed else "green")

@@ -1,0 +1,69 @@
+"""`tocsin mentions`: search what was heard."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tocsin.cli.options import config_option, epilog, filters, json_option, load_config, query_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from domain.mention import Mention
+
+
+@click.command(
+    "mentions",
+    epilog=epilog(
+        'tocsin mentions --brand "Aurora Air" --sentiment negative --since 2d',
+        "tocsin mentions --query 'refund OR \"lost luggage\"~3' --json | jq .post.url",
+    ),
+)
+@config_option
+@filters
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000), help="At most so many.")
+@json_option
+def command(*, config_file: Path | None, limit: int, as_json: bool, **chosen: Any) -> int:
+    """Search what was heard, newest first."""
+    from tocsin.cli import screen
+    from tocsin.cli.stored import stored
+
+    asked = query_of(chosen, limit=limit)
+    with stored(load_config(config_file)) as store:
+        found = store.search(asked)
+        total = len(found) if as_json or len(found) < limit else store.count(asked)
+    if as_json:
+        screen.print_json(found)
+        return 0
+    console = screen.out()
+    for mention in reversed(found):
+        show(console, mention)
+    if not found:
+        screen.messages().print("Nothing was found. Wider filters, or `tocsin try` to see what the sources bring?")
+    elif total > len(found):
+        screen.messages().print(f"The latest {len(found)} of {total}; --limit shows more.", style="dim")
+    return 0
+
+
+def show(console: "Console", mention: "Mention") -> None:
+    """Print one mention: a line of judgement, the text, the link. The newest is printed last, next to the prompt."""
+    from rich.text import Text
+
+    from tocsin.cli import screen
+
+    post = mention.post
+    sentiment, urgency = screen.judged(mention)
+    head = Text.assemble(
+        (screen.when(mention.event_at), "cyan"), "  ", (screen.harmless(post.network), "bold"), "  ",
+        (screen.harmless(mention.brand), "bold"), "  ", mention.lang, "  ", sentiment, "  ", urgency,
+    )  # fmt: skip
+    if mention.judgement and mention.judgement.theme not in {"other", "unscored"}:
+        head.append(f"  {mention.judgement.theme}", "dim")
+    console.print(head, soft_wrap=True)
+    writer = screen.author(post)
+    body = Text("  ").append(f"{writer}: " if writer else "", "dim")
+    body.append(screen.cut(post.text, 2 * console.width - len(writer) - 8))
+    console.print(body)
+    if post.url:
+        console.print(Text("  " + screen.harmless(post.url), "dim"), soft_wrap=True)

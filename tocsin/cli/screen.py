@@ -1,0 +1,102 @@
+"""What people see: tables for them, JSON lines for programs, and no trick of a stranger's text on the terminal."""
+
+import re
+import sys
+import unicodedata
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from domain.mention import Mention
+    from domain.post import Post
+
+SENTIMENT_STYLES = {"negative": "red", "neutral": "default", "positive": "green", "unscored": "dim"}
+URGENCY_STYLES = {
+    "critical": "bold white on red",
+    "high": "bold red",
+    "normal": "yellow",
+    "low": "dim",
+    "unscored": "dim",
+}
+SEVERITY_STYLES = {"critical": "bold white on red", "major": "bold red", "minor": "yellow"}
+STATUS_STYLES = {"open": "bold red", "acknowledged": "yellow", "resolved": "green"}
+
+_ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
+_RIGHT_TO_LEFT = {"R", "AL"}
+
+
+def out(*, width: int | None = None) -> "Console":
+    """The console for people, on stdout."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False, emoji=False, markup=False, width=width)
+
+
+def messages() -> "Console":
+    """The console for messages, on stderr."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, emoji=False, markup=False)
+
+
+def print_json(values: Iterable[Any]) -> None:
+    """One JSON object a line on stdout."""
+    encoder = msgspec.json.Encoder()
+    for value in values:
+        sys.stdout.buffer.write(encoder.encode(value) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def harmless(text: str) -> str:
+    """One line without control characters or direction overrides, which could rewrite the reader's screen.
+
+    Right-to-left text is put into an isolate, so that it cannot reorder what stands beside it.
+    """
+    shown = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text if not _hides(c))
+    shown = re.sub(r"\s+", " ", shown).strip()
+    if any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in shown):
+        return f"{_ISOLATE}{shown}{_END_ISOLATE}"
+    return shown
+
+
+def _hides(character: str) -> bool:
+    return "\u202a" <= character <= "\u202e" or "\u2066" <= character <= "\u2069" or character in "\u200e\u200f\ufeff"
+
+
+def cut(text: str, cells: int) -> str:
+    """At most so many terminal cells of the text, with an ellipsis where it was cut, made harmless."""
+    from rich.cells import cell_len, set_cell_size
+
+    flat = re.sub(r"\s+", " ", text)
+    if cell_len(flat) > cells:
+        flat = set_cell_size(flat, max(cells - 1, 0)).rstrip() + "…"
+    return harmless(flat)
+
+
+def when(moment: datetime) -> str:
+    """A time in the reader's own zone, short."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def judged(mention: "Mention") -> "tuple[Text, Text]":
+    """Sentiment and urgency of a mention, coloured."""
+    from rich.text import Text
+
+    sentiment = mention.judgement.sentiment if mention.judgement else "unscored"
+    urgency = mention.judgement.urgency if mention.judgement else "unscored"
+    return Text(sentiment, SENTIMENT_STYLES[sentiment]), Text(urgency, URGENCY_STYLES[urgency])
+
+
+def author(post: "Post") -> str:
+    """Who wrote it, and to how many, in a few words; empty when the network does not say."""
+    name = f"@{post.author.handle}" if post.author.handle else post.author.name
+    if not name:
+        return ""
+    followers = post.author.followers
+    return cut(name, 40) + (f" ({followers:,} followers)" if followers is not None else "")
