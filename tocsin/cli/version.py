@@ -2,16 +2,12 @@
 
 import click
 
-from domain.errors import TocsinError
 from tocsin.cli.options import epilog
 
 
 @click.command("version", epilog=epilog("tocsin version"))
 def command() -> None:
     """Print the version."""
-    from importlib.metadata import PackageNotFoundError, version
+    from tocsin import __version__
 
-    try:
-        click.echo(version("tocsin"))
-    except PackageNotFoundError:
-        raise TocsinError("Tocsin runs from its source and is not installed: `make setup` installs it") from None
+    click.echo(__version__)

@@ -93,9 +93,12 @@ def anchored(tables: Tables, sections: Mapping[str, type[BaseModel]], folder: Pa
 
 
 def absolute_paths(table: Mapping[str, Any], model: type[BaseModel], folder: Path) -> Tables:
-    """A table whose Path fields (and lists of them) start at `folder` when they are relative."""
+    """A table whose paths (and lists of them) start at `folder` when they are relative.
+
+    A path is a field of type Path, and the field `path` of a source, which may be a pattern and so is text.
+    """
     result = dict(table)
-    for name in fields_of_type(model, Path):
+    for name in {*fields_of_type(model, Path), *({"path"} & model.model_fields.keys())}:
         written = result.get(name)
         if isinstance(written, str) and written:
             result[name] = str(folder / Path(written).expanduser())
