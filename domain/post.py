@@ -68,8 +68,8 @@ class Post(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def id(self) -> str:
-        """The post's own id, whatever its version: hash(network, native_id)."""
-        return stable_id(self.network, self.native_id)
+        """The post's own id, whatever its version: hash(network in lower case, native_id)."""
+        return stable_id(self.network.lower(), self.native_id)
 
     @property
     def stamp(self) -> str:
