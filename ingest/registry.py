@@ -4,6 +4,8 @@ from domain.integration import Integration, registry
 
 SOURCES = registry(
     Integration("file", "ingest.file", "Posts from CSV, JSON Lines and Parquet files, also packed"),
+    Integration("replay", "ingest.replay", "A recorded stream, played again at any speed"),
+    Integration("webhook", "ingest.webhook", "Posts that other programs send, signed"),
     Integration("rss", "ingest.rss", "RSS, Atom and JSON Feed: news, blogs, forums"),
     Integration("hackernews", "ingest.hackernews", "Hacker News stories and comments"),
 )

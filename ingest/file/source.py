@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ingest.file.config import Config
+from ingest.records.inspect import check_columns, matching, refuse
 from ingest.records.marks import FileCursor
 from ingest.records.pages import FilePages
-from ingest.records.inspect import check_columns, matching, refuse
 from ingest.records.row import Unreadable
 from ingest.source import Page
 

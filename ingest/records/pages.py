@@ -11,9 +11,9 @@ from msgspec import Struct, structs
 from domain.dead_letter import RAW_LIMIT, DeadLetter
 from domain.errors import Refused, RetryLater
 from domain.post import Record
-from ingest.records.marks import FileCursor, FileMark, first_mark, same_start, unchanged
 from ingest.records.formats import Reading, format_of, open_rows
 from ingest.records.inspect import check_columns, matching, refuse
+from ingest.records.marks import FileCursor, FileMark, first_mark, same_start, unchanged
 from ingest.records.post import PostReader
 from ingest.records.row import START, Place, Row, RowFile, Unreadable, broken
 from ingest.source import Page

@@ -15,9 +15,9 @@ _MICROSECONDS_BELOW = 10**17
 def read_time(value: object, zone: tzinfo) -> datetime:
     """Return the time in UTC; a time without zone is taken to be in `zone`.
 
-    Accepts ISO 8601 (also "... UTC"), RFC 2822 (also the order Twitter uses), unix seconds, milliseconds, microseconds or nanoseconds
-    told apart by magnitude, as numbers or as text, and YYYYMMDD. Raises ValueError for anything else, and for numbers
-    too small to be a time since 1973, which are more likely a counter.
+    Accepts ISO 8601 (also "... UTC"), RFC 2822 (also the order Twitter uses), YYYYMMDD, and unix seconds,
+    milliseconds, microseconds or nanoseconds told apart by magnitude, as numbers or as text. Raises ValueError for
+    anything else, and for numbers too small to be a time since 1973, which are more likely a counter.
     """
     try:
         moment = _read(value, zone)

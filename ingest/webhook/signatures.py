@@ -1,0 +1,85 @@
+"""Who sent this? Three ways of signing raw bytes with a shared secret, compared in constant time."""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from standardwebhooks import Webhook
+
+TOLERANCE = 300
+"""Seconds that a signed time may lie from ours."""
+
+
+class Unsigned(Exception):
+    """The signature is missing, wrong or too old; the text may be told to the caller."""
+
+
+class Key:
+    """One shared secret. Raises ValueError for a whsec_ secret that is no base64."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+        try:
+            # Without the prefix the library would take any text for base64 and silently shorten it.
+            self._standard = Webhook(secret if secret.startswith("whsec_") else self._secret)
+        except Exception as error:
+            raise ValueError("a secret that starts with whsec_ must go on in base64") from error
+
+    def hmac(self, signed: bytes) -> str:
+        """Return hex(hmac_sha256(secret, signed))."""
+        return hmac.new(self._secret, signed, sha256).hexdigest()
+
+    def standard(self, delivery: str, at: int, body: str) -> str:
+        """Return the Standard Webhooks signature, `v1,BASE64`."""
+        return self._standard.sign(delivery, datetime.fromtimestamp(at, UTC), body)
+
+
+def verify(headers: Mapping[str, str], body: bytes, keys: Sequence[Key], now: datetime) -> str:
+    """Return the id of the delivery; raises Unsigned. `headers` have lower-case names.
+
+    Accepted: `webhook-id/-timestamp/-signature` (Standard Webhooks), `x-tocsin-timestamp` with `x-tocsin-signature`
+    (v1=hex of hmac over `v1:TIME:BODY`), and `x-hub-signature-256` (sha256=hex of hmac over the body, no time).
+    """
+    if "webhook-signature" in headers:
+        return _verify_standard(headers, body, keys, now)
+    given_id = headers.get("idempotency-key") or headers.get("x-github-delivery") or sha256(body).hexdigest()
+    if "x-tocsin-signature" in headers:
+        at = _signed_time(headers.get("x-tocsin-timestamp", ""), now)
+        _compare(
+            [part.removeprefix("v1=") for part in headers["x-tocsin-signature"].replace(",", " ").split()],
+            [key.hmac(b"v1:%d:" % at + body) for key in keys],
+        )
+        return given_id
+    if "x-hub-signature-256" in headers:
+        _compare([headers["x-hub-signature-256"].removeprefix("sha256=")], [key.hmac(body) for key in keys])
+        return given_id
+    raise Unsigned("no signature: sign with webhook-signature, x-tocsin-signature or x-hub-signature-256")
+
+
+def _verify_standard(headers: Mapping[str, str], body: bytes, keys: Sequence[Key], now: datetime) -> str:
+    delivery = headers.get("webhook-id", "")
+    if not delivery:
+        raise Unsigned("webhook-id is missing")
+    at = _signed_time(headers.get("webhook-timestamp", ""), now)
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise Unsigned("the body is not UTF-8") from None
+    _compare(headers["webhook-signature"].split(), [key.standard(delivery, at, text) for key in keys])
+    return delivery
+
+
+def _signed_time(text: str, now: datetime) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= len("10000000000")):
+        raise Unsigned("the timestamp is missing or no unix time in seconds")
+    at = int(text)
+    if abs(now.timestamp() - at) > TOLERANCE:
+        raise Unsigned(f"the timestamp is more than {TOLERANCE} seconds from now; check the sender's clock")
+    return at
+
+
+def _compare(given: Sequence[str], expected: Sequence[str]) -> None:
+    matches = [hmac.compare_digest(one.encode(), other.encode()) for one in given[:10] for other in expected]
+    if not any(matches):
+        raise Unsigned("the signature does not match the body and the secret")
