@@ -1,5 +1,6 @@
 """Who may ask what, before any handler sees it: the Host header, the bearer token, and headers on every answer."""
 
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from hmac import compare_digest
 from http import HTTPStatus
@@ -81,7 +82,7 @@ class Gate:
 
 def _hostname(host: bytes) -> str:
     text = host.decode("latin-1").lower()
-    return text.partition("]")[0] + "]" if text.startswith("[") else text.partition(":")[0]
+    return re.sub(r":\d*$", "", text)
 
 
 async def _answer(send: Send, status: int, detail: str) -> None:

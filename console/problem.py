@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
 from domain.errors import QueryError, StoreError
@@ -28,6 +29,22 @@ class Problem(Struct, frozen=True, kw_only=True):
     title: str
     status: int
     detail: str
+
+
+def described(sentences: dict[int, str]) -> dict[int, ResponseSpec]:
+    """How the OpenAPI document describes a route's problems, by status."""
+    return {
+        status: ResponseSpec(Problem, description=said, media_type=MEDIA_TYPE) for status, said in sentences.items()
+    }
+
+
+READING = described(
+    {
+        400: "A parameter cannot be read; `detail` names it.",
+        401: "The console's token is missing or wrong.",
+        503: "The store cannot answer now.",
+    }
+)
 
 
 def problem(status: int, detail: str, *, headers: dict[str, str] | None = None) -> Response[Problem]:
@@ -59,7 +76,11 @@ def _detail(error: HTTPException) -> str:
     return _SENTENCES.get(error.status_code, error.detail) if silent else error.detail
 
 
+_PARAMETERS = {"text": "query"}
+"""Handlers cannot call a parameter `query`: the framework keeps that name for itself."""
+
+
 def _which_parameters(error: ValidationException) -> str:
     mistakes = error.extra if isinstance(error.extra, list) else []
-    said = [f"{m.get('key', 'request')}: {m.get('message', 'is not valid')}" for m in mistakes if isinstance(m, dict)]
-    return "; ".join(said) or error.detail
+    keys = [(m.get("key", "request"), m.get("message", "is not valid")) for m in mistakes if isinstance(m, dict)]
+    return "; ".join(f"{_PARAMETERS.get(key, key)}: {message}" for key, message in keys) or error.detail

@@ -6,8 +6,9 @@ from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from litestar import Request
+from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
-from litestar.params import Dependency, Parameter
+from litestar.params import FromQuery, QueryParameter, SkipValidation
 
 from domain.judgement import Sentiment, Theme, Urgency
 from domain.mention import MentionQuery
@@ -16,22 +17,22 @@ from domain.period import moment
 Clock = Callable[[], datetime]
 BeforeRequest = Callable[[Request[Any, Any, Any]], Awaitable[None]]
 
-Text = Annotated[str, Parameter(query="query", max_length=4096, description="A brand query in Lucene's syntax.")]
-Brand = Annotated[str, Parameter(max_length=200, description="A brand's name as configured.")]
+Text = Annotated[str, QueryParameter(name="query", max_length=4096, description="A brand query in Lucene's syntax.")]
+Brand = Annotated[str, QueryParameter(max_length=200, description="A brand's name as configured.")]
 Since = Annotated[
-    str, Parameter(max_length=64, description="From this time on: ISO 8601, or an age such as 2d or 3h.")
+    str, QueryParameter(max_length=64, description="From this time on: ISO 8601, or an age such as 2d or 3h.")
 ]
 Until = Annotated[
-    str, Parameter(max_length=64, description="Before this time: ISO 8601, or an age such as 2d or 3h.")
+    str, QueryParameter(max_length=64, description="Before this time: ISO 8601, or an age such as 2d or 3h.")
 ]
-Network = Annotated[str, Parameter(max_length=64, description="Network, such as mastodon.")]
-Lang = Annotated[str, Parameter(max_length=16, description="ISO 639-1 code, or und.")]
-Limit = Annotated[int, Parameter(ge=1, le=1000, description="At most so many.")]
-Offset = Annotated[int, Parameter(ge=0, le=1_000_000_000, description="Skip so many.")]
-OfSentiment = Sentiment | Literal[""]
-OfUrgency = Urgency | Literal[""]
-OfTheme = Theme | Literal[""]
-Asked = Annotated[MentionQuery, Dependency(skip_validation=True)]
+Network = Annotated[str, QueryParameter(max_length=64, description="Network, such as mastodon.")]
+Lang = Annotated[str, QueryParameter(max_length=16, description="ISO 639-1 code, or und.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="At most so many.")]
+Offset = Annotated[int, QueryParameter(ge=0, le=1_000_000_000, description="Skip so many.")]
+OfSentiment = FromQuery[Sentiment | Literal[""]]
+OfUrgency = FromQuery[Urgency | Literal[""]]
+OfTheme = FromQuery[Theme | Literal[""]]
+Asked = NamedDependency[SkipValidation[MentionQuery]]
 
 
 def when(name: str, written: str, clock: Clock) -> datetime | None:

@@ -5,17 +5,16 @@ from typing import Annotated, Literal
 from litestar import get
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import FromQuery, PathParameter
 from msgspec import Struct
 
 from console.api import ask
 from console.ports import Reader
-from console.problem import MEDIA_TYPE, Problem
+from console.problem import READING, described
 from domain.incident import Incident, IncidentStatus
 
-OfStatus = IncidentStatus | Literal[""]
-IncidentId = Annotated[str, Parameter(max_length=64, description="The incident's id, 32 hexadecimal characters.")]
+OfStatus = FromQuery[IncidentStatus | Literal[""]]
+IncidentId = Annotated[str, PathParameter(max_length=64, description="The incident's id, 32 hexadecimal characters.")]
 
 
 class Incidents(Struct, frozen=True, kw_only=True):
@@ -35,6 +34,7 @@ def handlers(reader: Reader) -> list[HTTPRouteHandler]:
         before_request=ask.only("brand", "status", "limit", "offset"),
         summary="List incidents",
         operation_id="incidents",
+        responses=READING,
     )
     def incidents(
         brand: ask.Brand = "", status: OfStatus = "", limit: ask.Limit = 50, offset: ask.Offset = 0
@@ -47,7 +47,7 @@ def handlers(reader: Reader) -> list[HTTPRouteHandler]:
         sync_to_thread=True,
         summary="One incident with its alerts, evidence and timeline",
         operation_id="incident",
-        responses={404: ResponseSpec(Problem, description="There is no such incident.", media_type=MEDIA_TYPE)},
+        responses={**READING, **described({404: "There is no such incident."})},
     )
     def incident(incident_id: IncidentId) -> Incident:
         found = reader.incident(incident_id)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from console.api import ask
 from console.ports import Reader, Share
+from console.problem import READING
 from domain.brand import Brand
 from domain.mention import Mention
 
@@ -60,6 +61,7 @@ def handlers(reader: Reader, brands: Sequence[Brand], clock: ask.Clock) -> list[
         before_request=ask.only(*ask.FILTERS, "limit", "offset"),
         summary="Search mentions",
         operation_id="mentions",
+        responses=READING,
     )
     def mentions(asked: ask.Asked, limit: ask.Limit = 50, offset: ask.Offset = 0) -> Mentions:
         paged = replace(asked, limit=limit, offset=offset)
@@ -72,6 +74,7 @@ def handlers(reader: Reader, brands: Sequence[Brand], clock: ask.Clock) -> list[
         before_request=ask.only(*ask.FILTERS),
         summary="Share of voice and sentiment per brand",
         operation_id="stats",
+        responses=READING,
     )
     def stats(asked: ask.Asked) -> Stats:
         rows = reader.stats(asked)

@@ -7,17 +7,16 @@ from typing import Annotated, Any
 from litestar import Request, Response, post
 from litestar.exceptions import HTTPException, NotFoundException
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import PathParameter
 
 from console.ports import Inbox
-from console.problem import MEDIA_TYPE, Problem
+from console.problem import described
 
 LARGEST_BODY = 1_000_000
 SLOWEST_BODY = 20.0
 """Seconds in which the whole body must have come."""
 
-SourceName = Annotated[str, Parameter(max_length=200, description="The name of a configured webhook source.")]
+SourceName = Annotated[str, PathParameter(max_length=200, description="The name of a configured webhook source.")]
 
 
 def handlers(webhooks: Mapping[str, Inbox]) -> list[HTTPRouteHandler]:
@@ -29,15 +28,14 @@ def handlers(webhooks: Mapping[str, Inbox]) -> list[HTTPRouteHandler]:
         request_max_body_size=LARGEST_BODY,
         summary="Bring posts to a webhook source",
         operation_id="webhook",
-        responses={
-            status: ResponseSpec(Problem, description=description, media_type=MEDIA_TYPE)
-            for status, description in {
+        responses=described(
+            {
                 400: "The body cannot be read.",
                 401: "The signature is missing or wrong.",
                 404: "There is no such webhook source.",
                 413: f"The body is larger than {LARGEST_BODY} bytes.",
-            }.items()
-        },
+            }
+        ),
     )
     async def webhook(source: SourceName, request: Request[Any, Any, Any]) -> Response[bytes]:
         inbox = webhooks.get(source)
