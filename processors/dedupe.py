@@ -20,7 +20,7 @@ from processors.fingerprint import Fingerprint, fingerprint
 
 WINDOW_TEXTS = 512
 WINDOW_TIME = timedelta(days=7)
-NEAR_BITS = 7
+NEAR_BITS = 8
 """Texts whose simhashes differ in at most this many of 64 bits tell the same story (measured: decision 0009)."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -64,38 +64,37 @@ class Dedupe:
             return state, []
         if event.change == "deleted":
             return state, [event]
-        mention = event.mention
-        own = _story_of(state, mention.id)
-        if own and event.change == "new":
-            return state, [_told(event, own)]
-        state, story = _heard(state, mention, own)
-        return state, [_told(event, story)]
+        state, story = _heard(state, event.mention, edited=event.change == "edited")
+        return state, [replace(event, mention=replace(event.mention, story=story))]
 
 
-def _told(event: MentionEvent, story: str) -> MentionEvent:
-    return replace(event, mention=replace(event.mention, story=story))
-
-
-def _heard(state: DedupeState, mention: Mention, own: str) -> tuple[DedupeState, str]:
-    """Find the story of a text and remember the text; `own` is the story that the mention has already, if any."""
+def _heard(state: DedupeState, mention: Mention, *, edited: bool) -> tuple[DedupeState, str]:
+    """Find the story of a mention (its own already, its original's, its text's, or a new one) and remember both."""
     post = mention.post
-    original = mention_id(post.network, post.repost_of, mention.brand) if post.repost_of else ""
-    known = own or (_story_of(state, original) if original else "")
     text, at = fingerprint(f"{post.title}\n{post.text}", post.account), (mention.event_at - _EPOCH) // _MICROSECOND
     row = _equal_row(state, text.exact, at)
-    if row is not None:
-        story = known or state.stories[row]
-        if not own:
-            state = _used_again(state, row, at)
-    else:
-        near = None if known else _near_row(state, text.simhash, at)
-        story = known or (mention.id if near is None else state.stories[near])
-        if near is not None:
-            state = _used_again(state, near, at)
+    own = _own_story(state, mention.id, row, edited=edited)
+    if own and not edited:
+        return state, own
+    original = mention_id(post.network, post.repost_of, mention.brand) if post.repost_of else ""
+    story = own or (_story_of(state, original) if original else "")
+    if row is None:
+        near = None if story else _near_row(state, text.simhash, at)
+        story = story or (mention.id if near is None else state.stories[near])
+        state = state if near is None else _used_again(state, near, at)
         state = _with_text(state, text, at, story, begins=story == mention.id)
-    if own or story == mention.id:
-        return state, story
-    return _with_joined(state, [mention.id, original] if original and not known else [mention.id], story), story
+    else:
+        story = story or state.stories[row]
+        state = state if own else _used_again(state, row, at)
+    joined = () if own else [name for name in (mention.id, original) if name not in {"", story}]
+    return (_with_joined(state, joined, story) if joined else state), story
+
+
+def _own_story(state: DedupeState, wanted: str, row: int | None, *, edited: bool) -> str:
+    """Return the story that a mention has already. One heard anew is sought only where its text is, for speed."""
+    if edited:
+        return _story_of(state, wanted)
+    return state.joined.get(wanted) or (wanted if row is not None and state.stories[row] == wanted else "")
 
 
 def _story_of(state: DedupeState, wanted: str) -> str:
@@ -114,7 +113,7 @@ def _in_time(state: DedupeState, rows: npt.NDArray[np.intp], at: int) -> npt.NDA
 
 def _equal_row(state: DedupeState, exact: int, at: int) -> int | None:
     """Return where the same wording was heard last within the window."""
-    rows = np.flatnonzero(_numbers(state.exact) == np.uint64(exact))
+    rows = (_numbers(state.exact) == np.uint64(exact)).nonzero()[0]
     rows = _in_time(state, rows, at) if rows.size else rows
     return int(rows[-1]) if rows.size else None
 
@@ -125,7 +124,7 @@ def _near_row(state: DedupeState, simhash: int, at: int) -> int | None:
         return None
     simhashes = _numbers(state.simhash)
     distances = np.bitwise_count(simhashes ^ np.uint64(simhash))
-    rows = np.flatnonzero((distances <= NEAR_BITS) & (simhashes != 0))
+    rows = ((distances <= NEAR_BITS) & (simhashes != 0)).nonzero()[0]
     rows = _in_time(state, rows, at) if rows.size else rows
     return int(rows[np.argmin(distances[rows])]) if rows.size else None
 

@@ -1,17 +1,20 @@
 """What a text says, as two numbers: one equal for equal wording, one close for close wording."""
 
 import re
-from itertools import pairwise
 
 import numpy as np
-import xxhash
 from msgspec import Struct
+from xxhash import xxh3_64_intdigest
 
-_NOT_WORDING = re.compile(r"(?:https?://|www\.)\S+|[@＠][\w.\-]+|^\s*rt\b:?|\brt\s*(?=[@＠])", re.IGNORECASE)
+_LINK = re.compile(r"(?:https?://|www\.)\S+")
+_HANDLE = re.compile(r"[@＠][\w.\-]+")
 _WORD = re.compile(r"\w+")
 _WORDS_SEEN = 512
-NEAR_WORDS = 5
-"""A text of fewer words is only ever equal to another: one word makes too much of it."""
+SHORT, LONG = 5, 8
+"""Texts below SHORT words are told apart by their author too; texts of LONG words and more can be near each other."""
+
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+_ROTATED = np.uint64(31)
 
 
 class Fingerprint(Struct, frozen=True):
@@ -26,21 +29,30 @@ def fingerprint(text: str, author: str) -> Fingerprint:
 
     Short texts carry their author: "thank you" from two people are two stories.
     """
-    words = _WORD.findall(_NOT_WORDING.sub(" ", text).casefold())
-    if len(words) < NEAR_WORDS:
-        wording = " ".join(words) or text
-        return Fingerprint(_hash(f"{author}\n{wording}"), 0)
-    return Fingerprint(_hash(" ".join(words)), _simhash(words[:_WORDS_SEEN]))
+    words = _words(text.casefold())
+    wording = " ".join(words) or text
+    if len(words) < SHORT:
+        wording = f"{author}\n{wording}"
+    encoded = wording.encode("utf-8", "replace")
+    return Fingerprint(xxh3_64_intdigest(encoded), _simhash(encoded.split(b" ")) if len(words) >= LONG else 0)
 
 
-def _simhash(words: list[str]) -> int:
-    """Hash single words and pairs; each of 64 bits takes the side of the majority."""
-    pairs = [f"{one} {two}" for one, two in pairwise(words)]
-    hashes = np.fromiter(map(_hash, words + pairs), dtype="<u8", count=len(words) + len(pairs))
-    bits = np.unpackbits(hashes.view(np.uint8).reshape(-1, 8), axis=1)
-    majority = np.packbits(bits.sum(axis=0, dtype=np.int64) * 2 > len(hashes))
+def _words(text: str) -> list[str]:
+    if "://" in text or "www." in text:
+        text = _LINK.sub(" ", text)
+    if "@" in text or "＠" in text:
+        text = _HANDLE.sub(" ", text)
+    words = _WORD.findall(text)
+    return [word for word in words if word != "rt"] if "rt" in words else words
+
+
+def _simhash(words: list[bytes]) -> int:
+    """Hash single words and pairs of neighbours; each of 64 bits takes the side of the majority."""
+    count = min(len(words), _WORDS_SEEN)
+    hashes = np.fromiter(map(xxh3_64_intdigest, words), dtype="<u8", count=count)
+    left, right = hashes[:-1], hashes[1:]
+    pairs = ((left << _ROTATED) ^ right) * _ODD
+    features = np.concatenate((hashes, pairs ^ (pairs >> _ROTATED)))
+    votes = np.unpackbits(features.view(np.uint8).reshape(-1, 8), axis=1).sum(axis=0, dtype=np.int64)
+    majority = np.packbits(votes * 2 > len(features))
     return int.from_bytes(majority.tobytes(), "little") or 1
-
-
-def _hash(text: str) -> int:
-    return xxhash.xxh3_64_intdigest(text.encode("utf-8", "replace"))

@@ -35,6 +35,8 @@ def plain_text(text: str, *, limit: int) -> str:
 
     Zero-width joiners stay inside emoji and inside scripts that are written with them (Arabic, Persian, Indic).
     """
+    if not text:
+        return ""
     text = _utf8(text[: limit * _RAW_SHARE])
     if not (text.isascii() and text.isprintable()):
         text = _JUNK.sub("", _LINE_ENDS.sub("\n", text))

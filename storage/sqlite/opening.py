@@ -10,7 +10,7 @@ from storage.sqlite.faults import faults_named
 from storage.sqlite.lock import WriterLock
 from storage.sqlite.schema import migrate, require_current
 from storage.sqlite.store import SqliteStore
-from storage.sqlite.writing import Terms
+from storage.sqlite.wording import Terms, bring_up_to_date, is_current
 
 
 def _plain(text: str) -> list[str]:
@@ -34,9 +34,10 @@ def _open_to_read(path: Path, terms: Terms) -> SqliteStore:
         connection = connect(path, read_only=True)
         try:
             require_current(connection, path)
+            indexed = is_current(connection, terms)
         finally:
             connection.close()
-    return SqliteStore(path, writer=None, lock=None, terms=terms, indexed=True)
+    return SqliteStore(path, writer=None, lock=None, terms=terms, indexed=indexed)
 
 
 def _open_to_write(path: Path, terms: Terms) -> SqliteStore:
@@ -44,14 +45,14 @@ def _open_to_write(path: Path, terms: Terms) -> SqliteStore:
         raise StoreError(f"there is no folder {path.parent}: make it, or give [storage] another path")
     lock = WriterLock(path)
     try:
-        writer = _writer(path)
+        writer = _writer(path, terms)
     except BaseException:
         lock.release()
         raise
     return SqliteStore(path, writer=writer, lock=lock, terms=terms, indexed=True)
 
 
-def _writer(path: Path) -> sqlite3.Connection:
+def _writer(path: Path, terms: Terms) -> sqlite3.Connection:
     with faults_named(path):
         # What people wrote and who they are is nobody else's business on this machine.
         if not path.exists():
@@ -59,6 +60,7 @@ def _writer(path: Path) -> sqlite3.Connection:
         writer = connect(path, read_only=False)
         try:
             migrate(writer, path)
+            bring_up_to_date(writer, terms)
         except BaseException:
             writer.close()
             raise

@@ -15,7 +15,8 @@ from storage.sqlite.connections import Connections
 from storage.sqlite.encoding import clean
 from storage.sqlite.lock import WriterLock
 from storage.sqlite.moments import micros
-from storage.sqlite.writing import Terms, write
+from storage.sqlite.wording import Terms
+from storage.sqlite.writing import write
 from storage.store import Commit, DeadLetterRow, OutboxEntry, OutboxStatus, StatRow
 
 _PURGED_AT_ONCE = 5_000

@@ -1,7 +1,7 @@
 """Writes a batch, inside the caller's transaction."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +15,9 @@ from storage.marks import edit_times, marked_deleted
 from storage.sqlite.encoding import clean, encode, pack
 from storage.sqlite.moments import micros, optional_micros
 from storage.sqlite.reading import known_versions, text_list
+from storage.sqlite.wording import Terms, index_row, wording
 from storage.store import NEAR_MISSES_KEPT, Commit
 
-Terms = Callable[[str], list[str]]
 Row = tuple[Any, ...]
 
 _MENTION = msgspec.json.Decoder(Mention)
@@ -79,7 +79,7 @@ def _write_posts(connection: sqlite3.Connection, records: Sequence[Record]) -> N
 def _write_mentions(connection: sqlite3.Connection, mentions: Sequence[Mention], terms: Terms) -> None:
     by_id = {mention.id: mention for mention in mentions}
     stored = {
-        mention_id: (seq, _wording(_MENTION.decode(body)))
+        mention_id: (seq, wording(_MENTION.decode(body)))
         for mention_id, seq, body in connection.execute(
             "SELECT id, seq, body FROM mentions WHERE id IN (SELECT value FROM json_each(?))", (text_list(by_id),)
         )
@@ -88,12 +88,12 @@ def _write_mentions(connection: sqlite3.Connection, mentions: Sequence[Mention],
     rows: list[Row] = []
     words: list[tuple[int, str]] = []
     for mention in by_id.values():
-        wording = _wording(mention)
+        text = wording(mention)
         seq, before = stored.get(mention.id, (None, None))
-        if seq is None or wording != before:
+        if seq is None or text != before:
             highest += 1
             seq = highest
-            words.append((seq, " ".join(terms(wording))))
+            words.append(index_row(seq, text, terms))
         rows.append(_mention_row(seq, mention))
     connection.executemany(
         "INSERT OR REPLACE INTO mentions (seq, id, post_id, brand, event_at, deleted_at, sentiment, urgency, theme,"
@@ -101,10 +101,6 @@ def _write_mentions(connection: sqlite3.Connection, mentions: Sequence[Mention],
         rows,
     )
     connection.executemany("INSERT INTO mentions_fts (rowid, terms) VALUES (?, ?)", words)
-
-
-def _wording(mention: Mention) -> str:
-    return clean(f"{mention.post.title}\n{mention.post.text}")
 
 
 def _mention_row(seq: int, mention: Mention) -> Row:
