@@ -1,0 +1,24 @@
+"""What of a text reaches the encoder: links and handles are masked, noise goes, length is bounded."""
+
+import re
+
+MAX_CHARACTERS = 2_000
+"""More than the encoder's windows hold; the rest of a longer text is not read."""
+
+_LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
+_HANDLE = re.compile(r"(?<![\w@.])@\w{2,}")
+_INVISIBLE = re.compile(
+    "[\u00ad\u061c\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff\x00-\x08\x0e-\x1f\x7f]"
+)
+_SPACE = re.compile(r"\s+")
+
+
+def prepare(text: str) -> str:
+    """`text` as the encoder was taught to see it: links `http`, handles `@user`, one space between words.
+
+    Invisible and control characters and lone surrogates are dropped; at most `MAX_CHARACTERS` are kept. The
+    result is empty when nothing can be read.
+    """
+    cut = _INVISIBLE.sub("", text[: 4 * MAX_CHARACTERS])
+    cut = _HANDLE.sub("@user", _LINK.sub("http", cut))
+    return _SPACE.sub(" ", cut).strip()[:MAX_CHARACTERS]
