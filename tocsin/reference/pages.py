@@ -97,6 +97,8 @@ def _commands(command: click.Command, context: click.Context) -> Iterator[click.
     if not isinstance(command, click.Group):
         yield context
         return
+    if command.invoke_without_command:
+        yield context
     for name in command.list_commands(context):
         inner = command.get_command(context, name)
         if inner is not None and not inner.hidden:
