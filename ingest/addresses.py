@@ -54,3 +54,11 @@ def join(url: str, reference: str) -> str:
         target = ""
     split(target)
     return target
+
+
+def link_from(url: str, reference: str) -> str:
+    """Make a link found at `url` absolute; empty when it leads to no http(s) address."""
+    try:
+        return join(url, reference) if reference.strip() else ""
+    except SourceMisconfigured:
+        return ""

@@ -9,11 +9,15 @@ LARGEST_MARKUP = 200_000
 """Characters of HTML that are read; what comes after them is cut."""
 _MOST_TAGS = 5_000  # parsing time grows with the square of the depth: this many nested blocks take 50 ms
 
-_BLOCKS = frozenset(
-    """address article aside blockquote br dd details div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6
-    header hr li main nav ol option p pre section summary table td th tr ul""".split()
-)
-_UNSEEN = frozenset("embed head iframe math noscript object script style svg template textarea title".split())
+_BLOCKS = frozenset({
+    "address", "article", "aside", "blockquote", "br", "dd", "details", "div", "dl", "dt", "fieldset",
+    "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main",
+    "nav", "ol", "option", "p", "pre", "section", "summary", "table", "td", "th", "tr", "ul",
+})  # fmt: skip
+_UNSEEN = frozenset({
+    "embed", "head", "iframe", "math", "noscript", "object", "script", "style", "svg", "template", "textarea",
+    "title",
+})  # fmt: skip
 _TEXT, _COMMENT_LIKE = "-text", frozenset({"-comment", "_comment", "!doctype"})
 _SPACES = re.compile(r"[ \t\r\f\v\u00a0]+")
 _BREAKS = re.compile(r" ?(?:\n ?)+")

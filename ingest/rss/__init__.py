@@ -1,0 +1,16 @@
+"""RSS, Atom and JSON Feed: news, blogs, forums."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from ingest.http import PoliteClient
+from ingest.rss.config import Config
+from ingest.rss.source import RssSource
+from ingest.source import Source
+
+__all__ = ["Config", "build"]
+
+
+def build(config: Config, *, client: PoliteClient, clock: Callable[[], datetime]) -> Source:
+    """Make the source that reads the configured feeds."""
+    return RssSource(config, client=client, clock=clock)
