@@ -63,6 +63,8 @@ def _sentence(mistake: ErrorDetails, model: type[BaseModel]) -> str:
         return f"is not a setting: {did_you_mean(key, keys_of(owner))}" if owner else "is not a setting: remove it"
     if kind == "value_error":
         return str(mistake["ctx"]["error"])
+    if kind == "missing" and (owner := _model_at(model, loc[:-1])) and key in fields_of_type(owner, SecretStr):
+        return f'is missing: add {key}{ENV} = "VARIABLE", {key}{FILE} = "path" or {key} = "..."'
     if kind in _SENTENCES:
         return _SENTENCES[kind].format(key=key, **mistake.get("ctx", {}))
     return mistake["msg"].replace("Input should be", "must be").replace("Input should", "must")

@@ -30,6 +30,7 @@ from tocsin.config.problems import did_you_mean, sentences
 from tocsin.config.secrets import resolve
 
 M = TypeVar("M", bound=BaseModel)
+Numbered = list[tuple[int, dict[str, Any]]]
 
 SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
     {"storage": StorageConfig, "runtime": RuntimeConfig, "model": ModelConfig, "console": ConsoleConfig}
@@ -92,7 +93,7 @@ class _Reader:
         brands = [self._brand(i, table) for i, table in lists["brand"]]
         tagged = {name: self._tagged(name, lists[name]) for name in REGISTRIES}
         routes = [self._model(RouteConfig, table, f"route[{i}]") for i, table in lists["route"]]
-        self._routes_lead_somewhere(lists["route"], [receiver.name for receiver in tagged["receiver"]])
+        self._routes_lead_somewhere(lists["route"], lists["receiver"])
         return Config(
             brand=tuple(brand for brand in brands if brand),
             source=tagged["source"],
@@ -107,7 +108,7 @@ class _Reader:
             folder=self.folder,
         )
 
-    def _tables(self, tables: Mapping[str, Any], name: str) -> list[tuple[int, dict[str, Any]]]:
+    def _tables(self, tables: Mapping[str, Any], name: str) -> Numbered:
         written = tables.get(name, [])
         if isinstance(written, dict):
             self.problems.append(f"{name}: there may be several, so write [[{name}]] with two brackets")
@@ -132,15 +133,16 @@ class _Reader:
                 )
 
     def _brand(self, i: int, table: dict[str, Any]) -> BrandConfig | None:
-        brand = self._model(BrandConfig, table, f"brand[{i}]")
-        if brand is not None:
+        query = table.get("query")
+        # Looked at even when another key of the brand is wrong, so that one reading names every mistake.
+        if isinstance(query, str) and query.strip():
             try:
-                compile_query(brand.query)
+                compile_query(query)
             except QueryError as mistake:
                 self.problems.append(f"brand[{i}].query: {mistake}")
-        return brand
+        return self._model(BrandConfig, table, f"brand[{i}]")
 
-    def _tagged(self, section: str, tables: list[tuple[int, dict[str, Any]]]) -> tuple[Tagged, ...]:
+    def _tagged(self, section: str, tables: Numbered) -> tuple[Tagged, ...]:
         if not tables and section == "rule":
             tables = list(enumerate(dict(rule) for rule in USUAL_RULES))
         if not tables and section == "receiver":
@@ -163,12 +165,14 @@ class _Reader:
         config = self._model(model, {"name": kind, **table}, path)
         return Tagged(kind=kind, name=str(getattr(config, "name", kind)), config=config) if config else None
 
-    def _routes_lead_somewhere(self, routes: list[tuple[int, dict[str, Any]]], receivers: list[str]) -> None:
+    def _routes_lead_somewhere(self, routes: Numbered, receivers: Numbered) -> None:
+        tables = [table for _, table in receivers] or [dict(USUAL_RECEIVER)]
+        names = [str(table.get("name") or table.get("kind") or "") for table in tables]
         for i, route in routes:
             named = route.get("receiver")
-            if isinstance(named, str) and named not in receivers:
+            if isinstance(named, str) and named not in names:
                 self.problems.append(
-                    f'route[{i}].receiver: no [[receiver]] is named "{named}": {did_you_mean(named, receivers)}'
+                    f'route[{i}].receiver: no [[receiver]] is named "{named}": {did_you_mean(named, names)}'
                 )
 
     def _section(self, model: type[M], tables: Mapping[str, Any], name: str) -> M:
