@@ -72,6 +72,11 @@ class Post(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return stable_id(self.network.lower(), self.native_id)
 
     @property
+    def place(self) -> str:
+        """Where it stands, for a person and for `id_at`: `network:native_id`."""
+        return f"{self.network}:{self.native_id}"
+
+    @property
     def stamp(self) -> str:
         """The version: the network's own, else a hash of what a reader sees."""
         if self.version:
@@ -82,6 +87,12 @@ class Post(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def account(self) -> str:
         """The author's account as config writes it: `network:handle`, lower case."""
         return f"{self.network}:{self.author.handle or self.author.id}".lower()
+
+
+def id_at(place: str) -> str:
+    """The id of the post at a `Post.place`."""
+    network, _, native_id = place.partition(":")
+    return stable_id(network, native_id)
 
 
 class Record(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """What a source is to the runtime: pages of posts and a cursor to resume from."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -56,4 +56,13 @@ class Source(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections."""
+        ...
+
+
+@runtime_checkable
+class Rereads(Protocol):
+    """A source that can read a single record again from a dead letter's raw bytes."""
+
+    def reread(self, letter: DeadLetter) -> Record | DeadLetter:
+        """Read it; a dead letter again if it is still wrong."""
         ...

@@ -21,13 +21,14 @@ from domain.judgement import Classifier
 from domain.query import BrandMatcher
 from ingest.http import HttpTransport, PoliteClient
 from ingest.registry import SOURCES
-from ingest.source import Source
+from ingest.source import Rereads, Source
 from storage.sqlite import open_store
 from storage.store import Commit, Store
 from tocsin.config import Config
 from tocsin.config.models import is_loopback
 from tocsin.metrics import Metrics
 from tocsin.pipeline import Parts, pipeline
+from tocsin.replay import LetterReplay, Replayed
 from tocsin.runtimes.embedded import EmbeddedRuntime, Pace, Summary
 from tocsin.runtimes.engine import Engine
 from tocsin.stages import Fold, Stage
@@ -124,16 +125,32 @@ class App:
             finally:
                 await self.transport.aclose()
 
-    async def backfill(self, source: Source, *, watch: Watch = lambda _: None) -> Summary:
+    async def backfill(
+        self, source: Source, *, stop: asyncio.Event | None = None, watch: Watch = lambda _: None
+    ) -> Summary:
         """Bring one finite source's history in: judged and stored, it teaches baselines and wakes nobody."""
         with self.store() as store:
             runtime = self._runtime(store, [source], watch)
-            return await runtime.run(until_idle=True, stop=asyncio.Event())
+            return await runtime.run(until_idle=True, stop=stop or asyncio.Event())
+
+    def replay_dead_letters(self, *, source: str = "", reason: str = "", limit: int = 1000) -> Replayed:
+        """Give pending dead letters another try; notifications among them ring with the next `run`."""
+        with self.store() as store:
+            replay = LetterReplay(
+                self._engine(store),
+                store,
+                sources={source.name: source for source in self.sources() if isinstance(source, Rereads)},
+                clock=self.clock,
+            )
+            return replay.run(store.dead_letters(source=source, reason=reason, limit=limit))
+
+    def _engine(self, store: Store) -> Engine:
+        return Engine(self.stages(self.classifier()), store, clock=self.clock, metrics=self.metrics)
 
     def _runtime(self, store: Store, sources: Sequence[Source], watch: Watch) -> EmbeddedRuntime:
         live = any(not source.finite for source in sources)
         return EmbeddedRuntime(
-            engine=Engine(self.stages(self.classifier()), store, clock=self.clock, metrics=self.metrics),
+            engine=self._engine(store),
             store=store,
             sources=sources,
             courier=Courier(

@@ -9,7 +9,7 @@ from domain.judgement import Classifier
 from domain.query import BrandMatcher
 from processors.classify import classify
 from processors.dedupe import Dedupe
-from processors.detect_language import LanguageDetector, detect_language
+from processors.detect_language import Detector, detect_language
 from processors.match import match
 from processors.normalise import normalise
 from processors.score import score
@@ -21,7 +21,7 @@ class Parts:
     """What the stages are given."""
 
     matcher: BrandMatcher
-    detector: LanguageDetector
+    detector: Detector
     classifier: Classifier
     rules: Sequence[Fold[Any]]
     incidents: Fold[Any]

@@ -39,18 +39,23 @@ class Engine:
         self._metrics = metrics
 
     def process(
-        self, records: Sequence[Record], dead_letters: Sequence[DeadLetter], cursors: dict[str, bytes]
+        self,
+        records: Sequence[Record],
+        dead_letters: Sequence[DeadLetter],
+        cursors: dict[str, bytes],
+        *,
+        again: bool = False,
     ) -> Iterator[Commit]:
         """Yield what to write, in order; each must be written before the next is asked for.
 
         Usually one commit. A post that comes twice with different contents (an edit, a deletion) starts another, so
         that the second sees what the first stored. Letters and cursors are in the last: a crash before it repeats
-        the records, and those already stored are skipped.
+        the records, and those already stored are skipped, unless they are to go through `again`.
         """
         runs = list(_without_repeats(records)) or [[]]
         for position, run in enumerate(runs, start=1):
             commit = Commit()
-            self._run(run, commit)
+            self._run(run, commit, again=again)
             if position == len(runs):
                 commit.dead_letters.extend(dead_letters)
                 commit.cursors = cursors
@@ -77,9 +82,9 @@ class Engine:
         self._folds.run(ticks, commit, now=self._clock())
         return commit
 
-    def _run(self, records: list[Record], commit: Commit) -> None:
+    def _run(self, records: list[Record], commit: Commit, *, again: bool) -> None:
         known = self._store.known_versions([record.post.id for record in records])
-        fresh = [record for record in records if known.get(record.post.id) != record.post.version]
+        fresh = [record for record in records if again or known.get(record.post.id) != record.post.version]
         self._count(records, fresh)
         commit.posts = fresh
         alive = [record for record in fresh if not record.post.deleted]
@@ -151,7 +156,7 @@ class Engine:
             stage=stage,
             reason=reason,
             detail=detail,
-            where=f"{record.post.network}:{record.post.native_id}"[:500],
+            where=record.post.place,
             raw=(record.raw or msgspec.json.encode(record.post))[:RAW_LIMIT],
             at=self._clock(),
         )

@@ -129,7 +129,7 @@ def _refused(fold: str, event: Any, error: Exception, now: datetime) -> DeadLett
         stage=fold,
         reason="stage_error",
         detail=f"{type(error).__name__}: {error}",
-        where=event.brand,
+        where=event.mention.post.place if isinstance(event, MentionEvent) else event.brand,
         raw=msgspec.json.encode(event)[:RAW_LIMIT],
         at=now,
     )
