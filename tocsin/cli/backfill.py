@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ingest.file import FileSource
     from storage.store import Commit
     from tocsin.bootstrap import App
-    from tocsin.config import Config
 
 NAME = "backfill"
 
@@ -42,10 +41,10 @@ def command(
     from tocsin.bootstrap import bootstrap
     from tocsin.cli import logs
 
-    config = load_config(config_file)
-    sources = [_source(config, file, _columns(mapped), settings) for file in files]
+    app = bootstrap(load_config(config_file))
+    sources = [_source(app, file, _columns(mapped), settings) for file in files]
     logs.configure(as_json=False)
-    return asyncio.run(_load(bootstrap(config), sources))
+    return asyncio.run(_load(app, sources))
 
 
 def _columns(mapped: tuple[str, ...]) -> dict[str, str]:
@@ -60,7 +59,7 @@ def _columns(mapped: tuple[str, ...]) -> dict[str, str]:
     return columns
 
 
-def _source(config: "Config", file: Path, columns: dict[str, str], settings: dict[str, str | None]) -> "FileSource":
+def _source(app: "App", file: Path, columns: dict[str, str], settings: dict[str, str | None]) -> "FileSource":
     """A file source for one file, checked like one of tocsin.toml.
 
     Its name, and so its cursor, is made of the file and how it is read: with another --map it is read anew.
@@ -70,7 +69,7 @@ def _source(config: "Config", file: Path, columns: dict[str, str], settings: dic
     from domain.ids import stable_id
     from ingest.file import Config as FileConfig
     from ingest.file import build
-    from tocsin.bootstrap import utc_now
+    from ingest.http import PoliteClient
     from tocsin.config.problems import sentences
 
     given = {name: value for name, value in settings.items() if value is not None}
@@ -82,16 +81,19 @@ def _source(config: "Config", file: Path, columns: dict[str, str], settings: dic
         "path": path,
         "origin": "backfill",
         "map": columns,
-        "page_size": config.runtime.batch_size,
+        "page_size": app.config.runtime.batch_size,
         **given,
     }
     try:
-        return build(FileConfig.model_validate(table), client=None, clock=utc_now)
+        return build(
+            FileConfig.model_validate(table), client=PoliteClient(app.transport, clock=app.clock), clock=app.clock
+        )
     except ValidationError as error:
         raise click.UsageError("\n".join(sentences(error, model=FileConfig, path=file.name))) from None
 
 
 async def _load(app: "App", sources: "list[FileSource]") -> int:
+    """Load one file after the other; the exit code."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

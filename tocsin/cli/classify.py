@@ -63,7 +63,8 @@ def command(*, model: Path | None, threads: int) -> int:
 def _question(line: Line, detector: Any) -> Question:
     found = fields(line)
     text = text_field(found, "text")
-    lang = text_field(found, "lang", "") or detector.detect(text)[0]
+    written = text_field(found, "lang", "")
+    lang = written.lower().replace("_", "-").partition("-")[0] or detector.detect(text)[0]
     return Question(found, Judgeable(text=text, brand=text_field(found, "brand", ""), lang=lang))
 
 

@@ -1,5 +1,6 @@
 """`tocsin dead-letters`: what could not be processed, and another try at it."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,3 +77,29 @@ def _table(rows: "list[DeadLetterRow]") -> None:
             *(Text(screen.harmless(text)) for text in (letter.source, letter.reason, letter.where, letter.detail)),
         )
     screen.out().print(table)
+
+
+@command.command(
+    "replay", epilog=epilog("tocsin dead-letters replay --source news", "tocsin dead-letters replay --json")
+)
+@config_option
+@click.option("--source", default="", help="Only of this source.")
+@click.option("--reason", default="", help="Only with this reason, such as stage_error.")
+@click.option("--limit", default=1000, show_default=True, type=click.IntRange(1, 100_000), help="At most so many.")
+@json_option
+def replay(*, config_file: Path | None, source: str, reason: str, limit: int, as_json: bool) -> int:
+    """Put dead letters through the pipeline once more; exit 1 when some are refused again.
+
+    Needs the database for itself: stop `tocsin run` first. What rings is delivered by the next `tocsin run`.
+    """
+    from tocsin.bootstrap import bootstrap
+    from tocsin.cli import screen
+
+    replayed = bootstrap(load_config(config_file)).replay_dead_letters(source=source, reason=reason, limit=limit)
+    if as_json:
+        screen.print_json([replayed])
+    else:
+        click.echo(f"{replayed.through:,} went through, {len(replayed.refused):,} were refused again.")
+        for why, count in Counter(replayed.refused.values()).most_common():
+            click.echo(f"  {count:,} x {screen.harmless(why)}")
+    return 1 if replayed.refused else 0

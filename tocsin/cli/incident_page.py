@@ -52,9 +52,15 @@ def why(incident: "Incident") -> "list[Text]":
 
 def reason(alert: "Alert") -> str:
     """What was seen, what was expected, and over which time."""
-    from alerting.templates import sentence
-
-    return screen.harmless(sentence(alert, language="en"))
+    seen = alert.reason
+    parts = [f"{seen.observed:g} seen"]
+    if seen.expected is not None:
+        parts.append(f"{seen.expected:g} expected")
+    if seen.threshold is not None:
+        parts.append(f"rings at {seen.threshold:g}")
+    if seen.window_seconds:
+        parts.append(f"within {seen.window_seconds // 60} min")
+    return ", ".join(parts)
 
 
 def evidence(found: "Evidence", width: int) -> "list[Text]":

@@ -7,10 +7,11 @@ from typing import Any
 import structlog
 
 
-def configure(*, as_json: bool) -> None:
+def configure(*, as_json: bool, quiet: bool = False) -> None:
     """Set up structlog for this process; libraries are heard from WARNING on.
 
-    HTTP libraries log whole addresses below that, and some receivers carry their token in the address.
+    HTTP libraries log whole addresses below that, and some receivers carry their token in the address. `quiet` leaves
+    errors only.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     render: Any = (
@@ -31,7 +32,7 @@ def configure(*, as_json: bool) -> None:
             *([structlog.processors.format_exc_info] if as_json else []),
             render,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR if quiet else logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
