@@ -142,6 +142,7 @@ async def _load_one(app: "App", source: "FileSource", stop: asyncio.Event) -> No
         if not stop.is_set():
             bar.update(task, completed=total)
     click.echo(
-        f"{name}: {summary.posts:,} new posts, {summary.mentions:,} mentions, {summary.dead_letters:,} dead letters.",
+        f"{name}: {screen.counted(summary.posts, 'new post')}, {screen.counted(summary.mentions, 'mention')}, "
+        f"{screen.counted(summary.dead_letters, 'dead letter')}.",
         err=True,
     )

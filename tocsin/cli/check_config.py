@@ -41,13 +41,11 @@ def command(*, config_file: Path | None, schema: bool, as_json: bool) -> int:
 
 
 def _table(config: "Config") -> None:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     from tocsin.cli import screen
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False)
+    table = screen.table(header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     table.add_column(overflow="fold", style="dim")

@@ -58,13 +58,11 @@ def _fields(row: "DeadLetterRow") -> dict[str, object]:
 
 
 def _table(rows: "list[DeadLetterRow]") -> None:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     from tocsin.cli import screen
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = screen.table()
     table.add_column("When", no_wrap=True)
     table.add_column("Source", overflow="fold")
     table.add_column("Reason", overflow="fold", style="yellow")

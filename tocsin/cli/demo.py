@@ -16,7 +16,7 @@ import click
 from tocsin.cli.options import epilog
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.text import Text
 
     from domain.incident import Notification
@@ -29,6 +29,7 @@ CALM, BUSY, RING = 0.09, 0.2, 3.0
 """Seconds between mentions, between urgent ones, and after an alert: the whole stays well under a minute."""
 
 FEWEST_TEXT_CELLS = 12
+URGENT = frozenset({"high", "critical"})
 NEXT = (
     ("tocsin init --brand NAME --feed URL --feed URL", "listen for yours: news and blogs need no key"),
     ("tocsin try", "see what would match, before anything runs"),
@@ -143,7 +144,7 @@ class Stage:
                 self.console.print(line(mention, self.console.width), no_wrap=True, crop=True)
                 self.mentions += 1
                 self.languages[mention.lang] += 1
-                urgent = mention.judgement is not None and mention.judgement.urgency in {"high", "critical"}
+                urgent = mention.judgement is not None and mention.judgement.urgency in URGENT
                 await self.sleep(BUSY if urgent or self.rung else CALM)
         for notification in commit.notifications:
             self.rung.append(notification)
@@ -162,7 +163,7 @@ class Stage:
             (" 🔔 ", ""), (f" {incident.severity.upper()} ", screen.SEVERITY_STYLES[incident.severity]),
             f"  {notification.kind}  ", (f"{screen.harmless(incident.brand)} ", "bold"),
         )  # fmt: skip
-        parts = incident_page.why(incident)
+        parts: list[RenderableType] = [*incident_page.why(incident)]
         if notification.kind in {"opened", "escalated"}:
             parts += [Text(), *incident_page.evidence(incident.evidence, width - 4)]
         parts.append(Text(f"Told because: {screen.harmless(notification.why)}", "dim"))
@@ -176,13 +177,15 @@ class Stage:
         """Count what was seen and say what to do next."""
         from rich.text import Text
 
+        from tocsin.cli import screen
+
         languages = ", ".join(f"{name} {count}" for name, count in self.languages.most_common())
-        told = f"{len(self.rung)} message" + ("" if len(self.rung) == 1 else "s")
-        incidents = len({notification.incident.id for notification in self.rung})
+        told = screen.counted(len(self.rung), "message")
+        incidents = screen.counted(len({notification.incident.id for notification in self.rung}), "incident")
         self.console.print(
             Text.assemble(
                 (f"{self.posts} posts, {self.mentions} mentions ({languages}): ", "bold"),
-                (f"{told} about {incidents} incident{'' if incidents == 1 else 's'}.", "bold"),
+                (f"{told} about {incidents}.", "bold"),
             ),
             soft_wrap=True,
         )
@@ -202,7 +205,9 @@ def line(mention: "Mention", width: int) -> "Text":
         (mention.event_at.astimezone().strftime("%d %b %H:%M"), "cyan"), " ",
         f"{screen.cut(mention.post.network, 9):<9} ", (f"{screen.cut(mention.brand, 12):<12}", "bold"),
         f" {mention.lang:<3} ", (SHORT[sentiment.plain], sentiment.style), " ",
-        (f"{urgency.plain:<8}", urgency.style), " ",
     )  # fmt: skip
+    if urgency.plain in URGENT:
+        # Most mentions are ordinary: only the others say so, and leave the room to the text.
+        head.append(f" {urgency.plain} ", urgency.style).append(" ")
     room = max(width - head.cell_len - 1, FEWEST_TEXT_CELLS)
     return head.append(screen.cut(mention.post.text, room))

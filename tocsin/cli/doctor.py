@@ -89,13 +89,11 @@ def _model(app: "App") -> str:
 
 
 def _table(findings: list[Finding]) -> None:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     from tocsin.cli import screen
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = screen.table()
     table.add_column("", no_wrap=True)
     table.add_column("Part", no_wrap=True)
     table.add_column("Name", overflow="fold")

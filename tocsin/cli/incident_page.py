@@ -46,7 +46,10 @@ def why(incident: "Incident") -> "list[Text]":
         Text.assemble((screen.when(alert.at), "cyan"), "  ", (f"{alert.rule}: ", "bold"), reason(alert))
         for alert in list(told.values())[:MOST_ALERTS]
     ]
-    counted = Text(f"{incident.mentions:,} mentions behind it, {incident.alert_count:,} alerts", "dim")
+    counted = Text(
+        f"{screen.counted(incident.mentions, 'mention')} behind it, {screen.counted(incident.alert_count, 'alert')}",
+        "dim",
+    )
     return [*lines, counted]
 
 
@@ -63,11 +66,11 @@ def reason(alert: "Alert") -> str:
     return ", ".join(parts)
 
 
-def evidence(found: "Evidence", width: int) -> "list[Text]":
+def evidence(found: "Evidence", width: int) -> "list[RenderableType]":
     """The first post, the posts that weigh most, and what they are made of."""
     from rich.text import Text
 
-    lines: list[Text] = []
+    lines: list[RenderableType] = []
     if found.first:
         lines += [Text("First", "bold"), *_witness(found.first, width)]
     top = [witness for witness in found.top if found.first is None or witness.mention_id != found.first.mention_id]
@@ -84,7 +87,7 @@ def evidence(found: "Evidence", width: int) -> "list[Text]":
     return lines
 
 
-def _witness(witness: "Witness", width: int) -> "list[Text]":
+def _witness(witness: "Witness", width: int) -> "list[RenderableType]":
     from rich.text import Text
 
     head = Text.assemble(
@@ -93,7 +96,7 @@ def _witness(witness: "Witness", width: int) -> "list[Text]":
         (witness.sentiment, screen.SENTIMENT_STYLES.get(witness.sentiment, "")), " ",
         (witness.urgency, screen.URGENCY_STYLES.get(witness.urgency, "")),
     )  # fmt: skip
-    lines = [head, Text("  ").append(screen.cut(witness.text, 2 * width - 8))]
+    lines: list[RenderableType] = [head, screen.indented(Text(screen.cut(witness.text, 2 * width - 12)))]
     if witness.url:
         lines.append(Text("  " + screen.harmless(witness.url), "dim"))
     return lines

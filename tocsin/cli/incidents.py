@@ -23,9 +23,7 @@ SHORT = 10
 )
 @config_option
 @click.option("--brand", default="", help="Only this brand.")
-@click.option(
-    "--status", default="", type=click.Choice(["open", "acknowledged", "resolved"]), help="Only those that stand so."
-)
+@click.option("--status", type=click.Choice(["open", "acknowledged", "resolved"]), help="Only those that stand so.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="At most so many.")
 @json_option
 @click.pass_context
@@ -34,7 +32,7 @@ def command(
     *,
     config_file: Path | None,
     brand: str,
-    status: Literal["open", "acknowledged", "resolved", ""],
+    status: Literal["open", "acknowledged", "resolved"] | None,
     limit: int,
     as_json: bool,
 ) -> int:
@@ -46,7 +44,7 @@ def command(
     from tocsin.cli.stored import stored
 
     with stored(load_config(config_file)) as store:
-        found = store.incidents(brand=brand, status=status, limit=limit)
+        found = store.incidents(brand=brand, status=status or "", limit=limit)
     if as_json:
         screen.print_json(found)
     elif found:
@@ -57,13 +55,11 @@ def command(
 
 
 def _table(found: "list[Incident]") -> None:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     from tocsin.cli import screen
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = screen.table()
     table.add_column("Id", no_wrap=True)
     table.add_column("Opened", no_wrap=True)
     table.add_column("Brand", overflow="ellipsis")

@@ -62,8 +62,8 @@ def show(console: "Console", mention: "Mention") -> None:
         head.append(f"  {mention.judgement.theme}", "dim")
     console.print(head, soft_wrap=True)
     writer = screen.author(post)
-    body = Text("  ").append(f"{writer}: " if writer else "", "dim")
-    body.append(screen.cut(post.text, 2 * console.width - len(writer) - 8))
-    console.print(body)
+    body = Text(f"{writer}: " if writer else "", "dim")
+    body.append(screen.cut(post.text, 2 * console.width - len(writer) - 12), "default")
+    console.print(screen.indented(body))
     if post.url:
         console.print(Text("  " + screen.harmless(post.url), "dim"), soft_wrap=True)

@@ -60,11 +60,11 @@ def filters(verb: F) -> F:
     for option in (
         click.option("--lang", default="", help="Only this language: ru, kk, cs, ar, en, und, ..."),
         click.option("--network", default="", help="Only this network, such as mastodon."),
-        click.option("--theme", default="", type=click.Choice([*THEMES, *scored]), help="Only this theme."),
-        click.option("--urgency", default="", type=click.Choice([*URGENCIES, *scored]), help="Only this urgency."),
         click.option(
-            "--sentiment", default="", type=click.Choice([*SENTIMENTS, *scored]), help="Only this sentiment."
+            "--theme", type=click.Choice([*THEMES, *scored]), metavar="THEME", help="Only this theme, such as outage."
         ),
+        click.option("--urgency", type=click.Choice([*URGENCIES, *scored]), help="Only this urgency."),
+        click.option("--sentiment", type=click.Choice([*SENTIMENTS, *scored]), help="Only this sentiment."),
         click.option("--until", type=Moment(), help="Before this time: 2026-03-01, 2026-03-01T10:00+06:00, 3h."),
         click.option("--since", type=Moment(), help="From this time on: 2026-03-01, 2d (two days ago), 3h."),
         click.option("--query", "text", default="", help="Only what this Lucene query finds."),
@@ -76,4 +76,4 @@ def filters(verb: F) -> F:
 
 def query_of(chosen: dict[str, Any], *, limit: int = 50) -> MentionQuery:
     """Put the options of `filters` together."""
-    return MentionQuery(limit=limit, **chosen)
+    return MentionQuery(limit=limit, **{name: value for name, value in chosen.items() if value is not None})

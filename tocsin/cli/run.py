@@ -82,16 +82,16 @@ def _beginning(config: "Config") -> str:
 
 
 def _end(app: "App", summary: "Summary", stopped: list[str]) -> str:
+    from tocsin.cli.screen import counted
+
     outcomes = _outcomes(app)
     said = (
-        f"Done: {summary.posts:,} new posts, {summary.mentions:,} mentions, {summary.alerts:,} alerts in "
-        f"{len(summary.incidents):,} incidents, {outcomes.get('sent', 0):,} notifications sent, "
-        f"{summary.dead_letters:,} dead letters."
+        f"Done: {counted(summary.posts, 'new post')}, {counted(summary.mentions, 'mention')}, "
+        f"{counted(summary.alerts, 'alert')} in {counted(len(summary.incidents), 'incident')}, "
+        f"{counted(outcomes.get('sent', 0), 'notification')} sent, {counted(summary.dead_letters, 'dead letter')}."
     )
-    if outcomes.get("refused"):
-        said += (
-            f"\n{outcomes['refused']:,} notifications were refused by their receiver: see `tocsin dead-letters list`."
-        )
+    if refused := outcomes.get("refused"):
+        said += f"\n{counted(refused, 'notification')} refused by the receiver: see `tocsin dead-letters list`."
     if summary.dead_letters:
         said += "\nSee `tocsin dead-letters list` for what could not be processed."
     if stopped:

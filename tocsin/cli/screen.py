@@ -11,6 +11,8 @@ import msgspec
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.padding import Padding
+    from rich.table import Table
     from rich.text import Text
 
     from domain.mention import Mention
@@ -45,6 +47,20 @@ def messages() -> "Console":
     return Console(stderr=True, highlight=False, emoji=False, markup=False)
 
 
+def table(*, header: bool = True) -> "Table":
+    """A table that spends the width on words instead of lines."""
+    from rich.table import Table
+
+    return Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=header, header_style="dim")
+
+
+def indented(text: "Text") -> "Padding":
+    """A paragraph that stays two cells in when it wraps."""
+    from rich.padding import Padding
+
+    return Padding(text, (0, 0, 0, 2))
+
+
 def print_json(values: Iterable[Any]) -> None:
     """One JSON object a line on stdout."""
     encoder = msgspec.json.Encoder()
@@ -77,6 +93,11 @@ def cut(text: str, cells: int) -> str:
     if cell_len(flat) > cells:
         flat = set_cell_size(flat, max(cells - 1, 0)).rstrip() + "…"
     return harmless(flat)
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 mention`, `1,204 mentions`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def when(moment: datetime) -> str:

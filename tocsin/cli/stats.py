@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from storage.store import StatRow
 
-BAR = 20
+BAR = 16
 
 
 @click.command(
@@ -40,19 +40,17 @@ def command(*, config_file: Path | None, as_json: bool, **chosen: Any) -> int:
 
 
 def _table(rows: Sequence["StatRow"]) -> None:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     from tocsin.cli import screen
 
     total = sum(row.mentions for row in rows)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = screen.table()
     table.add_column("Brand", overflow="fold")
-    table.add_column("Mentions", justify="right")
+    table.add_column("Mentions", justify="right", no_wrap=True)
     table.add_column("Share of voice", no_wrap=True)
     table.add_column("Sentiment", no_wrap=True)
-    table.add_column("Urgent", justify="right")
+    table.add_column("Urgent", justify="right", no_wrap=True)
     for row in rows:
         share = row.mentions / total
         voice = Text("█" * round(share * BAR / 2), "cyan").append(f" {share:.0%}", "default")

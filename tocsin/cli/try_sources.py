@@ -154,7 +154,9 @@ def _classifier(app: "App") -> "Classifier":
 
 
 def _sentence(name: str, records: "list[Record]", mentions: "list[Mention]", letters: list[DeadLetter]) -> str:
-    said = f"{name}: {len(records)} posts fetched, {len(mentions)} mentions"
+    from tocsin.cli.screen import counted
+
+    said = f"{name}: {counted(len(records), 'post')} fetched, {counted(len(mentions), 'mention')}"
     if not letters:
         return said + "."
     first = letters[0]
