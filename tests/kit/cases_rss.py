@@ -29,7 +29,7 @@ def _stories(kind: str, count: int) -> list[Story]:
         Story(f"{kind}-2099", "New", "Aurora Air in the future", NOON.replace(year=2099)),
         Story(f"{kind}-hostile", "Hostile", HOSTILE_TEXT, NOON),
         Story(f"{kind}-bomb", "Bomb", HTML_BOMB, NOON),
-        Story(f"{kind}-huge", "Huge", "Aurora Air " * 100_000, NOON),
+        Story(f"{kind}-huge", "Huge", "Aurora Air " * 20_000, NOON),
     ]
 
 

@@ -22,7 +22,7 @@ NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 HOSTILE_TEXT = "Aurora Air \u202e gnp.exe \u2066\u200f \U0001f600 " + "A\u0301\u0489" * 500
 """Bidi overrides and letters buried under marks: a post with it must come through, as text."""
-HTML_BOMB = "<div><b><i><p>" * 20_000 + "Aurora Air" + "<script>steal()</script>"
+HTML_BOMB = "<div><b><i><p>" * 6_000 + "Aurora Air" + "<script>steal()</script>"
 """Nested deeply enough to break a recursive or quadratic reader."""
 SECRET = "s3cr3t-0f-the-test"
 """Goes into every secret setting of a case; must never be seen in a repr, an error or a dead letter's sentence."""
@@ -117,7 +117,7 @@ async def harvest(
         found.take(page)
         await source.committed(page.cursor)
         rig.clock.advance(page.wait)
-        silent = 0 if page.records else silent + 1
+        silent = 0 if page.records or page.dead_letters else silent + 1
         if page.exhausted or silent >= quiet:
             break
     return found
