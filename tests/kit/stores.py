@@ -1,0 +1,133 @@
+"""Made-up posts, mentions, decisions and batches for the tests of stores and stages."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from domain.alert import Alert, Evidence, NearMiss, Reason
+from domain.dead_letter import DeadLetter
+from domain.event_time import event_at
+from domain.incident import Incident, Notification
+from domain.judgement import Judgement
+from domain.mention import Mention, mention_id
+from domain.post import Author, Post, Record
+
+START = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+def at(minutes: float) -> datetime:
+    """That many minutes after the start."""
+    return START + timedelta(minutes=minutes)
+
+
+def post(native_id: str = "1", text: str = "Aurora Air lost my bag", *, minutes: float = 0, **fields: Any) -> Post:
+    """A post written and collected that many minutes after the start."""
+    given: dict[str, Any] = {
+        "network": "mastodon",
+        "source": "fediverse",
+        "version": "1",
+        "created_at": at(minutes),
+        "collected_at": at(minutes),
+        "author": Author(id="7", name="Anna", handle="anna"),
+    }
+    return Post(native_id=native_id, text=text, **{**given, **fields})
+
+
+def record(of: Post) -> Record:
+    """A post with its raw bytes."""
+    return Record(post=of, raw=f"raw of {of.native_id} {of.version}".encode())
+
+
+def mention(of: Post, *, brand: str = "Aurora Air", **fields: Any) -> Mention:
+    """A mention of a brand by a post."""
+    given: dict[str, Any] = {"event_at": event_at(of), "matched": ("aurora",), "lang": "en"}
+    return Mention(id=mention_id(of.network, of.native_id, brand), brand=brand, post=of, **{**given, **fields})
+
+
+def judged(sentiment: Any = "negative", urgency: Any = "normal", theme: Any = "delivery") -> Judgement:
+    """A judgement that is sure of itself."""
+    return Judgement(
+        sentiment=sentiment,
+        urgency=urgency,
+        theme=theme,
+        model="kit",
+        sentiment_scores={sentiment: 1.0},
+        urgency_scores={urgency: 1.0},
+        theme_scores={theme: 1.0},
+    )
+
+
+def alert(alert_id: str = "a1", *, minutes: float = 0, brand: str = "Aurora Air") -> Alert:
+    """A spike."""
+    return Alert(
+        id=alert_id,
+        brand=brand,
+        rule="spike",
+        kind="spike",
+        group="spike",
+        severity="major",
+        at=at(minutes),
+        reason=Reason(code="spike", observed=9.0, expected=2.5),
+        evidence=Evidence(),
+    )
+
+
+def near_miss(miss_id: str = "n1", *, minutes: float = 0, brand: str = "Aurora Air") -> NearMiss:
+    """Almost a spike."""
+    return NearMiss(
+        id=miss_id,
+        brand=brand,
+        rule="spike",
+        kind="spike",
+        at=at(minutes),
+        reason=Reason(code="too_few", observed=2.0),
+    )
+
+
+def incident(
+    incident_id: str = "i1", *, minutes: float = 0, brand: str = "Aurora Air", status: Any = "open"
+) -> Incident:
+    """An incident of one alert, last touched that many minutes after the start."""
+    one = alert(brand=brand)
+    return Incident(
+        id=incident_id,
+        brand=brand,
+        group="spike",
+        status=status,
+        severity="major",
+        opened_at=START,
+        updated_at=at(minutes),
+        alerts=(one,),
+        alert_count=1,
+        mentions=9,
+        evidence=one.evidence,
+    )
+
+
+def notification(
+    order_id: str = "o1", *, about: str = "i1", receiver: str = "duty", minutes: float = 0, sequence: int = 1
+) -> Notification:
+    """An order to tell a receiver."""
+    return Notification(
+        id=order_id,
+        receiver=receiver,
+        kind="opened",
+        sequence=sequence,
+        incident=incident(about),
+        at=at(minutes),
+        why="severity major",
+    )
+
+
+def dead_letter(
+    raw: bytes = b"{", *, minutes: float = 0, source: str = "history", reason: str = "bad_json"
+) -> DeadLetter:
+    """A record that could not be read."""
+    return DeadLetter(
+        source=source,
+        stage="parse",
+        reason=reason,
+        detail="line 7 is not JSON",
+        where="posts.jsonl:7",
+        raw=raw,
+        at=at(minutes),
+    )
