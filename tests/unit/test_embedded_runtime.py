@@ -3,7 +3,6 @@ from collections.abc import Sequence
 
 import pytest
 
-import tocsin.runtimes.embedded as embedded
 from domain.errors import RetryLater, SourceStopped
 from domain.mention import MentionQuery
 from ingest.source import Source
@@ -11,6 +10,7 @@ from storage.memory import MemoryStore
 from tests.kit.engine import build_engine, clock, record
 from tests.kit.scripted_source import MoodyStore, ScriptedSource, letter
 from tocsin.metrics import Metrics
+from tocsin.runtimes import embedded
 from tocsin.runtimes.embedded import EmbeddedRuntime, Pace, Summary
 
 
