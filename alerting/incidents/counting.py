@@ -41,13 +41,13 @@ def concerns(one: Live, mention: Mention) -> bool:
 
 
 def watch_of(alert: Alert) -> Watch | None:
-    """What to watch after an alert about a count: half of what fired it still counts as going on."""
+    """What to watch after an alert about a count: down to its `ebb` (or half of what fired it) it still goes on."""
     reason = alert.reason
     if alert.group != VOLUME or reason.window_seconds is None or reason.threshold is None:
         return None
     return Watch(
         window=reason.window_seconds,
-        threshold=reason.threshold / 2,
+        threshold=float(reason.numbers.get("ebb", reason.threshold / 2)),
         negative_only=reason.numbers.get("of") == "negative",
         counts=((_bucket(alert.at), int(reason.observed)),),
     )
