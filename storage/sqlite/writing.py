@@ -117,22 +117,22 @@ def _mark_edited(connection: sqlite3.Connection, batch: Commit) -> None:
         return
     kept = {mention.id for mention in batch.mentions}
     times = edit_times(batch.posts)
-    for mention in _alive_of(connection, batch.edited_posts):
+    for post_id, mention in _alive_of(connection, batch.edited_posts):
         if mention.id not in kept:
-            _mark(connection, mention, times.get(mention.post.id))
+            _mark(connection, mention, times.get(post_id))
 
 
 def _mark_deleted(connection: sqlite3.Connection, deleted: dict[str, datetime]) -> None:
-    for mention in _alive_of(connection, deleted):
-        _mark(connection, mention, deleted[mention.post.id])
+    for post_id, mention in _alive_of(connection, deleted):
+        _mark(connection, mention, deleted[post_id])
 
 
-def _alive_of(connection: sqlite3.Connection, post_ids: Iterable[str]) -> list[Mention]:
+def _alive_of(connection: sqlite3.Connection, post_ids: Iterable[str]) -> list[tuple[str, Mention]]:
     rows = connection.execute(
-        "SELECT body FROM mentions WHERE post_id IN (SELECT value FROM json_each(?)) AND deleted_at IS NULL",
+        "SELECT post_id, body FROM mentions WHERE post_id IN (SELECT value FROM json_each(?)) AND deleted_at IS NULL",
         (text_list(post_ids),),
     )
-    return [_MENTION.decode(body) for (body,) in rows]
+    return [(post_id, _MENTION.decode(body)) for post_id, body in rows]
 
 
 def _mark(connection: sqlite3.Connection, mention: Mention, at: datetime | None) -> None:

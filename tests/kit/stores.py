@@ -34,7 +34,7 @@ def post(native_id: str = "1", text: str = "Aurora Air lost my bag", *, minutes:
 
 def record(of: Post) -> Record:
     """A post with its raw bytes."""
-    return Record(post=of, raw=f"raw of {of.native_id} {of.version}".encode())
+    return Record(post=of, raw=f"raw of {of.native_id} {of.version}".encode(errors="replace"))
 
 
 def mention(of: Post, *, brand: str = "Aurora Air", **fields: Any) -> Mention:

@@ -29,11 +29,13 @@ CREATE TABLE mentions (
     lang TEXT NOT NULL,
     body BLOB NOT NULL
 );
+-- deleted_at is in the indexes, always NULL there, because SQLite counts by an index alone only if it holds every
+-- column that is asked about.
 CREATE INDEX mentions_by_post ON mentions (post_id);
 CREATE INDEX mentions_by_brand
-    ON mentions (brand, event_at DESC, id, sentiment, urgency, theme, network, lang) WHERE deleted_at IS NULL;
+    ON mentions (brand, event_at DESC, id, sentiment, urgency, theme, network, lang, deleted_at) WHERE deleted_at IS NULL;
 CREATE INDEX mentions_by_time
-    ON mentions (event_at DESC, id, sentiment, urgency, theme, network, lang, brand) WHERE deleted_at IS NULL;
+    ON mentions (event_at DESC, id, sentiment, urgency, theme, network, lang, brand, deleted_at) WHERE deleted_at IS NULL;
 
 -- Word-form terms joined by spaces: a term is whatever stands between spaces.
 CREATE VIRTUAL TABLE mentions_fts USING fts5 (
