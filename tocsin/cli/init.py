@@ -107,11 +107,11 @@ def _asked(feeds: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _text(brands: tuple[str, ...], feeds: tuple[str, ...]) -> str:
     brand_tables = "\n".join(f"[[brand]]\nname = {_quoted(brand)}" for brand in brands)
-    names = ["news"] if len(feeds) == 1 else [f"news-{i}" for i in range(1, len(feeds) + 1)]
-    sources = "\n".join(
-        f'[[source]]\nkind = "rss"\nname = "{name}"\nurl = {_quoted(feed)}\n'
-        for name, feed in zip(names, feeds, strict=True)
-    )
+    if len(feeds) == 1:
+        addresses = f"url = {_quoted(feeds[0])}"
+    else:
+        addresses = "urls = [\n" + "".join(f"    {_quoted(feed)},\n" for feed in feeds) + "]"
+    sources = f'[[source]]\nkind = "rss"\nname = "news"\n{addresses}\n' if feeds else ""
     return TEMPLATE.format(brands=brand_tables, sources=sources or NO_FEED)
 
 

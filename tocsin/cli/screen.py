@@ -58,7 +58,7 @@ def indented(text: "Text") -> "Padding":
     """A paragraph that stays two cells in when it wraps."""
     from rich.padding import Padding
 
-    return Padding(text, (0, 0, 0, 2))
+    return Padding(text, (0, 0, 0, 2), expand=False)
 
 
 def print_json(values: Iterable[Any]) -> None:

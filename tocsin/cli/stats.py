@@ -64,7 +64,9 @@ def _table(rows: Sequence["StatRow"]) -> None:
         )
     console = screen.out()
     console.print(table)
-    legend = Text("negative ", "red").append("neutral ", "bright_black").append("positive ", "green")
+    legend = Text()
+    for name, glyph, style in _PARTS:
+        legend.append(f"{glyph} {name}  ", style)
     console.print(legend.append("as shares of the judged mentions; urgent: high or critical.", "dim"))
 
 
@@ -72,19 +74,20 @@ def _sentiment_bar(counts: Mapping[str, int]) -> "Text":
     """Three coloured parts that fill the bar exactly, with the share of negative ones in figures."""
     from rich.text import Text
 
-    parts = [(counts.get(name, 0), style) for name, style in _PARTS]
-    judged = sum(count for count, _ in parts)
+    parts = [(counts.get(name, 0), glyph, style) for name, glyph, style in _PARTS]
+    judged = sum(count for count, _, _ in parts)
     if not judged:
         return Text("not judged", "dim")
     bar, done, seen = Text(), 0, 0
-    for count, style in parts:
+    for count, glyph, style in parts:
         seen += count
         upto = round(seen / judged * BAR)
-        bar.append("█" * (upto - done), style)
+        bar.append(glyph * (upto - done), style)
         done = upto
     return bar.append(f" {counts.get('negative', 0) / judged:>4.0%}", "red").append(
         f" {counts.get('positive', 0) / judged:>4.0%}", "green"
     )
 
 
-_PARTS = (("negative", "red"), ("neutral", "bright_black"), ("positive", "green"))
+# The glyphs differ too, for those who see no colours and for pipes.
+_PARTS = (("negative", "█", "red"), ("neutral", "░", "bright_black"), ("positive", "▓", "green"))

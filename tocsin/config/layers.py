@@ -46,7 +46,7 @@ def _place(mistake: str) -> str:
     found = re.fullmatch(r"(?s)(.*) \(at (line \d+, column \d+|end of document)\)", mistake)
     what, where = (found[1], found[2]) if found else (mistake, "is not TOML")
     remedy = ""
-    if what.startswith(("Expected newline", "Unescaped", "Illegal character", "Invalid value", "Unterminated")):
+    if what.startswith(("Expected newline", "Unescaped", "Illegal character", "Unterminated")):
         remedy = "; a text with double quotes inside goes into single quotes, such as query = '\"aurora air\"'"
     return f"{where}: {what}{remedy}"
 
