@@ -205,8 +205,7 @@ class PoliteClient:
         max_bytes: int = 10_000_000,
     ) -> Answer:
         """GET, following up to five redirects; one that leads to another host is treated as `outside`."""
-        first = str(httpx.URL(url).copy_merge_params(params)) if params else url
-        at, moved, for_good, sent = first, "", True, dict(headers or {})
+        at, moved, for_good, sent = _with_params(url, params), "", True, dict(headers or {})
         for _ in range(REDIRECTS + 1):
             async with self._turn(at, limiter_key):
                 reply = await self._transport.request(
@@ -290,6 +289,13 @@ class PoliteClient:
         raise SourceMisconfigured(
             f"{where} does not know what we ask for ({reply.status}): check the address and keys"
         )
+
+
+def _with_params(url: str, params: Mapping[str, str | int] | None) -> str:
+    try:
+        return str(httpx.URL(url).copy_merge_params(params)) if params else url
+    except httpx.InvalidURL:
+        raise SourceMisconfigured(f"{site(url)}: the address is not well formed") from None
 
 
 def is_event_stream(headers: Mapping[str, str]) -> bool:
