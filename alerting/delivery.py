@@ -73,7 +73,7 @@ class Courier:
     """Sends what is due, each receiver's notifications in order, the receivers independently of each other.
 
     `call` runs a blocking call of the outbox where the outbox must be called (default: right here). `on_result` is
-    told receiver and outcome of every attempt.
+    told the notification and the outcome of every attempt.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Courier:
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         call: Callable[[Callable[[], object]], Awaitable[object]] = _inline,
-        on_result: Callable[[str, Outcome], None] = lambda _receiver, _outcome: None,
+        on_result: Callable[[Notification, Outcome], None] = lambda _notification, _outcome: None,
         random: Random | None = None,
         patience: float = 2.0,
     ) -> None:
@@ -165,7 +165,7 @@ class Courier:
             except Exception as error:  # noqa: BLE001  # the outbox itself failed: the entry is still there
                 log.warning("a delivery could not be recorded", receiver=receiver, error=type(error).__name__)
                 return tried
-            self._on_result(receiver, outcome)
+            self._on_result(entry.notification, outcome)
             if outcome == "retry":
                 return tried
         return len(entries)
