@@ -1,0 +1,111 @@
+"""Folding: one spelling for all the ways people type the same letters.
+
+Case, diacritics, compatibility forms (NFKC), ё, Arabic letter variants, vowel marks and tatweel, Kazakh letters typed
+on a Russian keyboard, and invisible characters all disappear. Folding goes letter by letter, so that a word folded
+alone and the same word folded inside its text are equal: the prefilter depends on it.
+"""
+
+import re
+import unicodedata
+
+_SPECIAL = {
+    "’": "'",
+    "‘": "'",
+    "ʼ": "'",
+    "＇": "'",
+    "＠": "@",
+    "＃": "#",
+    "＄": "$",
+    "．": ".",
+    # й is a letter of its own, not an и with a diacritic: мой and мои are different words.
+    "й": "й",
+    "Й": "й",
+    "ı": "i",
+    "ł": "l",
+    "đ": "d",
+    "ø": "o",
+    "æ": "ae",
+    "œ": "oe",
+    "þ": "th",
+    "ð": "d",
+    # Kazakh letters as they are typed on a Russian keyboard, and Ukrainian ones.
+    "ә": "а",
+    "ғ": "г",
+    "қ": "к",
+    "ң": "н",
+    "ө": "о",
+    "ұ": "у",
+    "ү": "у",
+    "һ": "х",
+    "і": "и",
+    "є": "е",
+    "ґ": "г",
+    # Alef maksura, ta marbuta, Persian and Urdu keyboards; hamza carriers lose their hamza by decomposition.
+    "ى": "ي",
+    "ة": "ه",
+    "ٱ": "ا",
+    "ی": "ي",
+    "ک": "ك",
+    "ہ": "ه",
+    "ھ": "ه",
+    "ە": "ه",
+}
+_INVISIBLE = frozenset("\u0640\u00ad\ufeff\u3164")
+_KEPT_PUNCTUATION = frozenset("@#$.'_\n/:-")
+_CACHED_LETTERS = 20_000
+
+
+class _Letters(dict[int, str | None]):
+    """Code point -> its folded spelling; None drops it. Filled as letters are met, up to a limit."""
+
+    def __missing__(self, code: int) -> str | None:
+        folded = _fold_letter(chr(code)) or None
+        if len(self) < _CACHED_LETTERS:
+            self[code] = folded
+        return folded
+
+
+def _fold_letter(letter: str) -> str:
+    if letter in _SPECIAL:
+        return _SPECIAL[letter]
+    if letter in _INVISIBLE or unicodedata.category(letter) in {"Mn", "Me", "Cf"}:
+        return ""
+    if letter.isalnum():
+        digit = unicodedata.digit(letter, None)
+        return str(digit) if digit is not None else "".join(_fold_part(part) for part in _parts(letter))
+    return letter if letter in _KEPT_PUNCTUATION else " "
+
+
+def _parts(letter: str) -> str:
+    return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", letter).casefold())
+
+
+def _fold_part(part: str) -> str:
+    folded = _SPECIAL.get(part, part)
+    return folded if folded.isalnum() and not unicodedata.combining(part) else ""
+
+
+_LETTERS = _Letters()
+_POSSESSIVE = re.compile(r"(?<=[^\W_])'s(?![^\W_])")
+
+
+def compose(text: str) -> str:
+    """Bring a text to NFC, the form whose positions `fold` keeps."""
+    return text if text.isascii() or unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+
+
+def fold(composed: str) -> str:
+    """Fold a text that `compose` has seen; an English possessive's `'s` becomes two separators."""
+    folded = composed.translate(_LETTERS)
+    return _POSSESSIVE.sub("' ", folded) if "'" in folded else folded
+
+
+def offsets(composed: str) -> list[int]:
+    """For each character of `fold(composed)`, the place in `composed` it came from, and one past the end."""
+    places: list[int] = []
+    for place, letter in enumerate(composed):
+        folded = _LETTERS[ord(letter)]
+        if folded:
+            places.extend([place] * len(folded))
+    places.append(len(composed))
+    return places
