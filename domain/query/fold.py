@@ -9,46 +9,15 @@ import re
 import unicodedata
 
 _SPECIAL = {
-    "’": "'",
-    "‘": "'",
-    "ʼ": "'",
-    "＇": "'",
-    "＠": "@",
-    "＃": "#",
-    "＄": "$",
-    "．": ".",
+    **dict.fromkeys("’‘ʼ＇", "'"),
+    **dict(zip("＠＃＄．", "@#$.", strict=True)),
     # й is a letter of its own, not an и with a diacritic: мой and мои are different words.
-    "й": "й",
-    "Й": "й",
-    "ı": "i",
-    "ł": "l",
-    "đ": "d",
-    "ø": "o",
-    "æ": "ae",
-    "œ": "oe",
-    "þ": "th",
-    "ð": "d",
+    **dict.fromkeys("йЙ", "й"),
+    **dict(zip("ıłđøðæœþ", ["i", "l", "d", "o", "d", "ae", "oe", "th"], strict=True)),
     # Kazakh letters as they are typed on a Russian keyboard, and Ukrainian ones.
-    "ә": "а",
-    "ғ": "г",
-    "қ": "к",
-    "ң": "н",
-    "ө": "о",
-    "ұ": "у",
-    "ү": "у",
-    "һ": "х",
-    "і": "и",
-    "є": "е",
-    "ґ": "г",
+    **dict(zip("әғқңөұүһіґє", "агкноуухиге", strict=True)),
     # Alef maksura, ta marbuta, Persian and Urdu keyboards; hamza carriers lose their hamza by decomposition.
-    "ى": "ي",
-    "ة": "ه",
-    "ٱ": "ا",
-    "ی": "ي",
-    "ک": "ك",
-    "ہ": "ه",
-    "ھ": "ه",
-    "ە": "ه",
+    **dict(zip("ىةٱیکہھە", "يهايكههه", strict=True)),
 }
 _INVISIBLE = frozenset("\u0640\u00ad\ufeff\u3164")
 _KEPT_PUNCTUATION = frozenset("@#$.'_\n/:-")

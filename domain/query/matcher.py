@@ -91,7 +91,7 @@ class BrandMatcher:
             "kind": (post.kind,),
         }
         for kind, numbers in self._fields.items():
-            for value in values[kind] if kind in values else document.author_words:
+            for value in values.get(kind) or document.author_words:
                 candidates.update(numbers.get(value, ()))
 
 

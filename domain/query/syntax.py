@@ -162,7 +162,7 @@ class _Scanner:
         if term[0] in "<>" and (not self.out or not self.out[-1].endswith(":")):
             raise QueryError(f"A {term[0]} without a field", position=self.at, remedy="write followers:>1000")
         start = self.at
-        self.emit(term if term[0] not in "/" else "\\" + term, len(term))
+        self.emit("\\" + term if term[0] == "/" else term, len(term))
         if self.query.startswith(":", self.at):
             self._field(term, start)
         else:

@@ -7,7 +7,7 @@ from functools import cache
 
 import Stemmer
 
-from domain.query.forms.pattern import BARE, Pattern
+from domain.query.forms.pattern import BARE, Pattern, endings
 
 _VOWELS = frozenset("aeiouy")
 _SHORTEST = 3
@@ -26,37 +26,11 @@ _NEUTER = frozenset({"o", "a", "u", "em"})
 _FOREIGN_E = frozenset({"e", "i", "u", "em", "ich", "emi", "ovi"})
 _LONG_I = frozenset({"", "m", "ho", "mu", "mi", "ch"})
 _ADJECTIVE = frozenset({"y", "a", "e", "eho", "emu", "em", "ym", "ou", "ych", "ymi"})
-_UJE = frozenset(
-    [
-        "uje",
-        "uji",
-        "uju",
-        "ujes",
-        "ujeme",
-        "ujete",
-        "ujou",
-        "oval",
-        "ovala",
-        "ovalo",
-        "ovali",
-        "ovaly",
-        "ovat",
-        "ovan",
-        "ovana",
-        "ovano",
-        "ovani",
-    ]
-)
+_UJE = endings("uje uji uju ujes ujeme ujete ujou oval ovala ovalo ovali ovaly ovat ovan ovana ovano ovani")
 _THEMES = {
-    "a": frozenset(
-        ["al", "ala", "alo", "ali", "aly", "at", "a", "am", "as", "ame", "ate", "aji", "an", "ana", "ano"]
-    ),
-    "i": frozenset(
-        ["il", "ila", "ilo", "ili", "ily", "it", "i", "im", "is", "ime", "ite", "en", "ena", "eno", "eni"]
-    ),
-    "e": frozenset(
-        ["el", "ela", "elo", "eli", "ely", "et", "i", "im", "is", "ime", "ite", "eji", "en", "ena", "eno", "eni"]
-    ),
+    "a": endings("al ala alo ali aly at a am as ame ate aji an ana ano"),
+    "i": endings("il ila ilo ili ily it i im is ime ite en ena eno eni"),
+    "e": endings("el ela elo eli ely et i im is ime ite eji en ena eno eni"),
 }
 _OBLIQUE = frozenset({"em", "ou", "am", "ami", "ach", "ovi", "um", "ech", "ich"})
 

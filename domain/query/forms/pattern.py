@@ -6,6 +6,11 @@ NO_HEADS: frozenset[str] = frozenset()
 BARE = frozenset({""})
 
 
+def endings(listed: str) -> frozenset[str]:
+    """Read a list of endings separated by spaces."""
+    return frozenset(listed.split())
+
+
 class Pattern(Struct, frozen=True, gc=False):
     """Words made of one of `heads` (none: nothing before the stem), `stem`, and one of `tails`.
 

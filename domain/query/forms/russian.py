@@ -9,7 +9,7 @@ from functools import cache
 
 import Stemmer
 
-from domain.query.forms.pattern import BARE, Pattern
+from domain.query.forms.pattern import BARE, Pattern, endings
 
 _VOWELS = frozenset("аеиоуыэюя")
 _VELARS = frozenset("кгх")
@@ -36,90 +36,12 @@ _SHORT_I = frozenset({"й", "я", "ю", "ем", "е", "и", "ев", *_SOFT_MANY}
 _SOFT_SIGN = frozenset({"ь", "и", "ю", "ью", "я", "ем", "е", "ей", *_SOFT_MANY})
 _NEUTER = frozenset({"о", "а", "у", "ом", "е", *_MANY})
 _NEUTER_IYE = frozenset({"е", "я", "ю", "ем", "и", "й", *_SOFT_MANY})
-_ADJECTIVE = frozenset(
-    [
-        "ый",
-        "ий",
-        "ой",
-        "ая",
-        "яя",
-        "ое",
-        "ее",
-        "ого",
-        "его",
-        "ому",
-        "ему",
-        "ым",
-        "им",
-        "ом",
-        "ем",
-        "ую",
-        "юю",
-        "ой",
-        "ей",
-        "ою",
-        "ею",
-        "ые",
-        "ие",
-        "ых",
-        "их",
-        "ыми",
-        "ими",
-    ]
-)
+_ADJECTIVE = endings("ый ий ой ая яя ое ее ого его ому ему ым им ом ем ую юю ей ою ею ые ие ых их ыми ими")
 _LEMMA_ADJECTIVE = ("ый", "ий", "ой", "ая", "яя", "ое", "ее", "ые", "ие")
 _OBLIQUE = frozenset({"ом", "ой", "ою", "ов", "ем", "ей", "ев", *_MANY, *_SOFT_MANY})
-_VERB = frozenset(
-    [
-        "ть",
-        "ти",
-        "чь",
-        "л",
-        "ла",
-        "ло",
-        "ли",
-        "ет",
-        "ут",
-        "ют",
-        "ат",
-        "ят",
-        "ит",
-        "ешь",
-        "ишь",
-        "ем",
-        "им",
-        "ете",
-        "ите",
-        "ил",
-        "ила",
-        "ило",
-        "или",
-        "ил",
-        "ить",
-        "ают",
-        "яют",
-        "ает",
-        "яет",
-        "ется",
-        "ются",
-        "ится",
-        "ятся",
-        "ался",
-        "алась",
-        "алось",
-        "ались",
-        "лся",
-        "лась",
-        "лось",
-        "лись",
-        "ться",
-        "ился",
-        "илась",
-        "илось",
-        "ились",
-        "иться",
-        "ю",
-    ]
+_VERB = endings(
+    "ть ти чь л ла ло ли ет ут ют ат ят ит ешь ишь ем им ете ите ил ила ило или ить ают яют ает яет ется ются ится "
+    "ятся ался алась алось ались лся лась лось лись ться ился илась илось ились иться ю"
 )
 _FLEETING = frozenset({"ек", "ок"})
 
@@ -138,19 +60,17 @@ def russian(word: str) -> list[Pattern]:
 
 def _noun(word: str) -> list[Pattern]:
     last, stem = word[-1], word[:-1]
-    if last not in _VOWELS and last not in "йьъ":
-        return _masculine(word)
     if last == "а":
         return _feminine(stem)
-    if last == "я":
-        return [Pattern(stem, _FEMININE_IYA if stem[-1] in _VOWELS else _FEMININE_SOFT)]
-    if last == "й":
-        return [Pattern(stem, _SHORT_I)]
-    if last == "ь":
-        return [Pattern(stem, _SOFT_SIGN)]
-    if last == "е" and stem[-1] in "иь":
-        return [Pattern(stem, _NEUTER_IYE)]
-    return _vowel_ending(stem, last)
+    soft = {
+        "я": _FEMININE_IYA if stem[-1] in _VOWELS else _FEMININE_SOFT,
+        "й": _SHORT_I,
+        "ь": _SOFT_SIGN,
+        "е": _NEUTER_IYE if stem[-1] in "иь" else None,
+    }.get(last)
+    if soft:
+        return [Pattern(stem, soft)]
+    return _vowel_ending(stem, last) if last in _VOWELS else _masculine(word)
 
 
 def _vowel_ending(stem: str, last: str) -> list[Pattern]:
