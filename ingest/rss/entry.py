@@ -21,7 +21,10 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 class Unreadable(Struct, frozen=True, kw_only=True):
-    """An entry that cannot be read: a short reason for counting, a sentence, its place in the feed, its bytes."""
+    """An entry that cannot be read: a short reason for counting, a sentence, its id if it has one, its bytes.
+
+    Its number in the feed is not told: it changes with every new entry, and the same entry must stay the same.
+    """
 
     reason: str
     detail: str
@@ -48,8 +51,8 @@ def too_many(left_out: int) -> Unreadable:
     return Unreadable(reason="too_many_entries", detail=sentence, where="end", raw=b"")
 
 
-def sound(entry: Entry, *, where: str) -> Entry | Unreadable:
+def sound(entry: Entry) -> Entry | Unreadable:
     """Refuse an entry with nothing to read."""
     if entry.title or entry.text:
         return entry
-    return Unreadable(reason="no_text", detail="the entry has neither title nor text", where=where, raw=entry.raw)
+    return Unreadable(reason="no_text", detail="the entry has neither title nor text", where=entry.id, raw=entry.raw)

@@ -55,7 +55,7 @@ def read_json_feed(body: bytes, *, url: str) -> Feed:
         document = _document.decode(body.removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Refused("not_a_feed", "the answer is neither RSS nor Atom nor JSON Feed") from None
-    found = [_read(bytes(raw), where=f"item {n}", url=url) for n, raw in enumerate(document.items[:MOST_ENTRIES], 1)]
+    found = [_read(bytes(raw), url=url) for raw in document.items[:MOST_ENTRIES]]
     left_out = len(document.items) - MOST_ENTRIES
     return Feed(
         title=document.title,
@@ -66,13 +66,11 @@ def read_json_feed(body: bytes, *, url: str) -> Feed:
     )
 
 
-def _read(raw: bytes, *, where: str, url: str) -> Entry | Unreadable:
+def _read(raw: bytes, *, url: str) -> Entry | Unreadable:
     try:
         item = _item.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Unreadable(
-            reason="bad_item", detail=f"the item is not as JSON Feed says: {error}", where=where, raw=raw
-        )
+        return Unreadable(reason="bad_item", detail=f"the item is not as JSON Feed says: {error}", where="", raw=raw)
     title, link = clean(item.title or ""), link_from(url, item.url or "")
     author = next(iter(item.authors or ()), item.author) or _Author()
     claimed = item.date_published if isinstance(item.date_published, str) else ""
@@ -88,7 +86,7 @@ def _read(raw: bytes, *, where: str, url: str) -> Entry | Unreadable:
         lang=item.language or "",
         raw=raw[:RAW_LIMIT],
     )
-    return sound(entry, where=where)
+    return sound(entry)
 
 
 def _id(given: str | float) -> str:

@@ -1,6 +1,7 @@
 """Bytes to a feed: RSS and Atom through feedparser, which is never let near a network or a disk."""
 
 import io
+import re
 from calendar import timegm
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from ingest.rss.entry import MOST_ENTRIES, Entry, Feed, Unreadable, sound, too_m
 from ingest.rss.jsonfeed import looks_like_json, read_json_feed
 
 _PERIODS = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
+_IN_BRACKETS = re.compile(r"\(([^()]*)\)\s*$")
 _UTF8 = "application/xml; charset=utf-8"
 
 
@@ -43,7 +45,7 @@ def read_feed(body: bytes, *, content_type: str, url: str) -> Feed:
     )
     if not parsed.entries and not parsed.get("version"):
         raise Refused("not_a_feed", "the answer is neither RSS nor Atom nor JSON Feed")
-    found = [_entry(entry, where=f"entry {n}", url=url) for n, entry in enumerate(parsed.entries[:MOST_ENTRIES], 1)]
+    found = [_entry(entry, url=url) for entry in parsed.entries[:MOST_ENTRIES]]
     left_out = len(parsed.entries) - MOST_ENTRIES
     return Feed(
         title=_text(parsed.feed, "title"),
@@ -55,10 +57,9 @@ def read_feed(body: bytes, *, content_type: str, url: str) -> Feed:
     )
 
 
-def _entry(found: Mapping[str, Any], *, where: str, url: str) -> Entry | Unreadable:
+def _entry(found: Mapping[str, Any], *, url: str) -> Entry | Unreadable:
     title, link = _text(found, "title"), link_from(url, _string(found, "link"))
     published = _string(found, "published") or _string(found, "updated")
-    author = _part(found, "author_detail")
     entry = Entry(
         id=_string(found, "id") or link or stable_id(title, published),
         url=link,
@@ -66,12 +67,21 @@ def _entry(found: Mapping[str, Any], *, where: str, url: str) -> Entry | Unreada
         text=_body(found),
         published=_time(found, "published_parsed"),
         updated=_time(found, "updated_parsed"),
-        author=_string(author, "name"),
-        author_url=link_from(url, _string(author, "href")),
+        author=_person(found),
+        author_url=link_from(url, _string(_part(found, "author_detail"), "href")),
         lang=_string(_part(found, "title_detail"), "language"),
         raw=_evidence(found),
     )
-    return sound(entry, where=where)
+    return sound(entry)
+
+
+def _person(found: Mapping[str, Any]) -> str:
+    """Name the author, never by a mail address: RSS writes `desk@site.example (Ayla Nur)`."""
+    written = _string(found, "author")
+    if "@" not in written:
+        return _string(_part(found, "author_detail"), "name") or written
+    named = _IN_BRACKETS.search(written)
+    return named[1].strip() if named and "@" not in named[1] else ""
 
 
 def _body(found: Mapping[str, Any]) -> str:

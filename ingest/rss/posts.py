@@ -45,10 +45,10 @@ def _records(feed: Feed, reading: Reading) -> Iterator[Record]:
 
 
 def _post(entry: Entry, own_id: str, feed: Feed, reading: Reading) -> Post:
-    claimed = entry.published or entry.updated
-    created_at = _sane(claimed, reading.collected_at)
+    claimed = _believed(entry.published or entry.updated, reading.collected_at)
+    created_at = claimed or reading.collected_at
     host = host_of(entry.url) or host_of(reading.address)
-    edited = entry.updated if entry.published and entry.updated and entry.updated > entry.published else None
+    edited = _believed(entry.updated, reading.collected_at)
     # An undated entry of a feed never read before may be of any age: it must not look like news.
     history = reading.history_before is not None and (claimed is None or created_at < reading.history_before)
     return Post(
@@ -58,7 +58,7 @@ def _post(entry: Entry, own_id: str, feed: Feed, reading: Reading) -> Post:
         text=entry.text,
         version=stable_id(entry.title, entry.text),
         created_at=created_at,
-        edited_at=None if edited is None else _sane(edited, reading.collected_at),
+        edited_at=edited if edited is not None and edited > created_at else None,
         collected_at=reading.collected_at,
         source=reading.source,
         origin="backfill" if history else "live",
@@ -74,10 +74,10 @@ def _post(entry: Entry, own_id: str, feed: Feed, reading: Reading) -> Post:
     )
 
 
-def _sane(claimed: datetime | None, collected_at: datetime) -> datetime:
-    """Believe a claim unless it is absent or absurd; then it was written when it was seen."""
+def _believed(claimed: datetime | None, collected_at: datetime) -> datetime | None:
+    """Take a claim for absent when it is absurd: then the entry counts as written when it was seen."""
     sane = claimed is not None and _EARLIEST <= claimed <= collected_at + _LARGEST_LEAD
-    return claimed if sane and claimed is not None else collected_at
+    return claimed if sane else None
 
 
 def _global_id(own: str, address: str) -> str:

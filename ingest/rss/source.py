@@ -82,8 +82,8 @@ class RssSource:
             raise SourceMisconfigured(f"{len(failures)} of {len(found)} feeds cannot be read: {'; '.join(failures)}")
         dates = [date for feed in feeds for entry in feed.entries if (date := entry.published or entry.updated)]
         newest = f"newest {ago(max(dates), self._clock())}" if dates else "none of them dated"
-        plural = "s" if len(feeds) > 1 else ""
-        return f"{len(feeds)} feed{plural} reachable: {sum(len(feed.entries) for feed in feeds)} entries, {newest}"
+        entries = sum(len(feed.entries) for feed in feeds)
+        return f"{_count(len(feeds), 'feed')} reachable: {_count(entries, 'entry', 'entries')}, {newest}"
 
     async def aclose(self) -> None:
         """Nothing is held: the client belongs to the application."""
@@ -140,3 +140,7 @@ def _key(feed: str) -> str:
 
 def _place(progress: Progress, feed: str) -> Place:
     return progress.feeds.get(_key(feed), Place())
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
