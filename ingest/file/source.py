@@ -5,8 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from ingest.cursors import read_cursor
 from ingest.file.config import Config
 from ingest.records.inspect import check_columns, matching, refuse
 from ingest.records.marks import FileCursor
@@ -59,7 +58,7 @@ class FileSource:
 
     def progress(self, cursor: bytes | None) -> tuple[int, int]:
         """Return (bytes read, bytes in all), of the files as they lie on the disk."""
-        marks = msgspec.json.decode(cursor, type=FileCursor).files if cursor else {}
+        marks = read_cursor(cursor, FileCursor, source=self.name).files
         sizes = {str(path): path.stat().st_size for path in matching(self._config.path)}
         read = sum(min(mark.read, sizes.get(path, 0)) for path, mark in marks.items())
         return read, sum(sizes.values())

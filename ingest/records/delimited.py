@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
+import msgspec
+
 from ingest.records.jsonl import too_large
 from ingest.records.lines import Line, lines
 from ingest.records.row import START, Place, Row, Unreadable
@@ -122,7 +124,8 @@ class Delimited:
         except UnicodeDecodeError as error:
             return self._broken(feed, "bad_encoding", f"not {self._encoding}: {error.reason}")
         values = dict(zip_longest(self._header, cells[:width], fillvalue=""))
-        return Row(values, raw, feed.taken[0].number, feed.taken[-1].after)
+        # With its column names the row can be understood, and read again, without the file.
+        return Row(values, msgspec.json.encode(values), feed.taken[0].number, feed.taken[-1].after)
 
     def _broken(self, feed: _Lines, reason: str, detail: str) -> Row:
         return Row(None, feed.raw, feed.taken[0].number, feed.taken[-1].after, reason, detail)

@@ -5,12 +5,12 @@ from datetime import datetime
 from pathlib import Path
 from threading import Lock
 
-import msgspec
 from msgspec import Struct, structs
 
 from domain.dead_letter import RAW_LIMIT, DeadLetter
 from domain.errors import Refused, RetryLater
 from domain.post import Record
+from ingest.cursors import read_cursor, write_cursor
 from ingest.records.formats import Reading, format_of, open_rows
 from ingest.records.inspect import check_columns, matching, refuse
 from ingest.records.marks import FileCursor, FileMark, first_mark, same_start, unchanged
@@ -69,7 +69,7 @@ class FilePages:
     def _go_to(self, cursor: bytes | None) -> None:
         self._let_go()
         self._left = None
-        self._marks = msgspec.json.decode(cursor, type=FileCursor).files if cursor else {}
+        self._marks = read_cursor(cursor, FileCursor, source=self._source).files
 
     def _read_page(self, now: datetime) -> Page:
         """Read on in one file; pages never span files, so that a bad file cannot hold up what came before it."""
@@ -93,7 +93,7 @@ class FilePages:
         if exhausted:
             self._left = None
         self._note_progress()
-        cursor = msgspec.json.encode(FileCursor(self._marks))
+        cursor = write_cursor(FileCursor(self._marks))
         return Page(records=records, cursor=cursor, dead_letters=letters, exhausted=exhausted)
 
     @staticmethod

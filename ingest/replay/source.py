@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec import Struct, structs
 
 from domain.post import Record
+from ingest.cursors import read_cursor, write_cursor
 from ingest.records.inspect import check_columns, matching, refuse
 from ingest.records.row import Unreadable
 from ingest.replay.config import Config
@@ -56,14 +56,14 @@ class ReplaySource:
     async def fetch(self, cursor: bytes | None) -> Page:
         """Bring the posts whose time has come, after at most a second."""
         tape = await self._load()
-        at = msgspec.json.decode(cursor, type=_Cursor) if cursor else _Cursor()
+        at = read_cursor(cursor, _Cursor, source=self.name)
         if at.print != tape.print:
             at = _Cursor(print=tape.print, began=self._clock() if self._config.rebase else None)
         size = self._config.page_size
         if at.letters < len(tape.dead_letters):
             letters = tape.dead_letters[at.letters : at.letters + size]
             after = structs.replace(at, letters=at.letters + len(letters))
-            return Page(records=[], cursor=msgspec.json.encode(after), dead_letters=letters)
+            return Page(records=[], cursor=write_cursor(after), dead_letters=letters)
         records = tape.records[at.position : at.position + size]
         if records and self._config.speed > 0:
             records = await self._due(records, at.position)
@@ -71,7 +71,7 @@ class ReplaySource:
         self._at = after.position
         return Page(
             records=[self._shifted(record, tape, at) for record in records],
-            cursor=msgspec.json.encode(after),
+            cursor=write_cursor(after),
             exhausted=after.position >= len(tape.records),
         )
 

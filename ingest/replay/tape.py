@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime
 
-import msgspec
 from msgspec import Struct
 
 from domain.dead_letter import DeadLetter
 from domain.errors import SourceMisconfigured
 from domain.ids import stable_id
 from domain.post import Record
+from ingest.cursors import read_cursor
 from ingest.records.marks import FileCursor
 from ingest.records.pages import FilePages
 from ingest.replay.config import Config
@@ -54,7 +54,7 @@ def load(config: Config, *, clock: Callable[[], datetime]) -> Tape:
     finally:
         pages.close()
     records.sort(key=lambda record: record.post.created_at)
-    marks = msgspec.json.decode(cursor or b"{}", type=FileCursor).files
+    marks = read_cursor(cursor, FileCursor, source=config.name).files
     return Tape(
         records[: config.limit], letters, stable_id(*(f"{path}\n{mark.print}" for path, mark in marks.items()))
     )

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from domain.ids import stable_id
 from domain.post import Record
+from ingest.cursors import read_cursor, write_cursor
 from ingest.source import Page
 from ingest.webhook.config import Config
 from ingest.webhook.posts import BadBody, read_posts
@@ -104,7 +105,7 @@ class WebhookSource:
 
     async def fetch(self, cursor: bytes | None) -> Page:
         """Bring deliveries not yet committed; an empty page when none comes within a second."""
-        at = msgspec.json.decode(cursor, type=_Cursor) if cursor else _Cursor()
+        at = read_cursor(cursor, _Cursor, source=self.name)
         if self._last is None:
             self._last = at.last
             self._seen = dict.fromkeys(at.seen, at.last)
@@ -119,7 +120,7 @@ class WebhookSource:
 
     async def committed(self, cursor: bytes) -> None:
         """Answer the callers whose posts are durable now."""
-        at = msgspec.json.decode(cursor, type=_Cursor)
+        at = read_cursor(cursor, _Cursor, source=self.name)
         for number in [number for number in self._numbered if number <= at.last]:
             delivery = self._numbered.pop(number)
             self._waiting.pop(delivery.id, None)
@@ -173,7 +174,7 @@ class WebhookSource:
                 last = number
         if last < (self._last or 0):
             self._news.set()
-        return Page(records=records, cursor=msgspec.json.encode(_Cursor(last, tuple(seen[-REMEMBERED:]))))
+        return Page(records=records, cursor=write_cursor(_Cursor(last, tuple(seen[-REMEMBERED:]))))
 
 
 def accepted(count: int) -> Answer:

@@ -1,0 +1,58 @@
+"""The contract case of Bluesky: a Jetstream with posts, edits, other kinds of frames and broken ones."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from ingest.bluesky import BlueskySource, Config
+from tests.kit.ingest import HOSTILE_TEXT, Clock, Failure, Rig, SourceCase
+from tests.kit.streams import Jetstream, frame, serving
+
+HOUR_AGO_US = 1_795_172_400_000_000
+"""An hour before the kit's noon."""
+
+
+def posts() -> list[dict[str, object] | bytes]:
+    """Six posts, of which one claims to be of 1988, and what comes between."""
+    times = iter(range(HOUR_AGO_US, HOUR_AGO_US + 10**9, 1_000_000))
+    return [
+        {"did": "did:plc:abc", "time_us": next(times), "kind": "identity", "identity": {"handle": "inna.example"}},
+        frame(next(times), "a", text="Aurora Air is late", createdAt="2026-11-20T10:59:00Z", langs=["en-GB"]),
+        frame(next(times), "b", text=HOSTILE_TEXT, createdAt="1988-01-01T00:00:00Z"),
+        frame(next(times), "c", text="Aurora Air again", createdAt="yesterday"),
+        b'{"did": "did:plc:abc", "time_us": "soon", "kind": "commit"}',
+        frame(next(times), "d", text="", createdAt="2026-11-20T10:59:00Z"),
+        frame(next(times), "e", text="Aurora Air, really", reply={"parent": {"uri": "at://did:plc:x/p/1"}}),
+        {"did": "did:plc:x", "time_us": next(times), "kind": "account", "account": {"active": False}},
+        frame(next(times), "f", words="not a post"),
+        frame(next(times), "g", text="Aurora Air 1"),
+        frame(next(times), "h", text="Aurora Air 2"),
+    ]
+
+
+@asynccontextmanager
+async def _start(folder: Path) -> AsyncIterator[Rig]:
+    del folder  # nothing is kept in files
+    clock, jetstream = Clock(), Jetstream()
+    for one in posts():
+        jetstream.publish(one)
+    async with serving(jetstream):
+        config = Config(kind="bluesky", name="sky", urls=(jetstream.url,), page_size=4)
+
+        def make() -> BlueskySource:
+            return BlueskySource(config, clock=clock, gather_seconds=0.1)
+
+        def publish(count: int) -> list[str]:
+            later = int(clock().timestamp() * 1e6)
+            for number in range(count):
+                jetstream.publish(frame(later + number, f"later{number}", text=f"Aurora Air, later {number}"))
+            return [f"at://did:plc:abc/app.bsky.feed.post/later{number}" for number in range(count)]
+
+        def fail(failure: Failure | None) -> None:
+            jetstream.fail(failure)
+
+        expected = {f"at://did:plc:abc/app.bsky.feed.post/{key}" for key in "abcegh"}
+        yield Rig(make=make, clock=clock, expected=expected, unreadable=2, publish=publish, fail=fail)
+
+
+CASE = SourceCase(kind="bluesky", start=_start, config={"kind": "bluesky", "name": "sky"})
