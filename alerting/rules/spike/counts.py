@@ -10,7 +10,7 @@ from domain.alert import Witness
 from domain.mention import Mention
 
 MOST_COUNTS = 96
-MOST_AUTHORS = 32
+MOST_AUTHORS = 16
 
 
 def taught(state: SpikeState, mention: Mention, by: int) -> SpikeState:
