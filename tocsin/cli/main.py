@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -41,8 +41,21 @@ VERBS: dict[str, Verb] = {
 }
 
 
+class ReaderGone(Exception):
+    """Whoever read the output (head, less) has seen enough."""
+
+
 class Verbs(click.Group):
     """A click group that imports a verb's module when that verb is called."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does, but a closed pipe is no failure: left to itself, click would end with 1."""
+        try:
+            answer = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise ReaderGone from None
+        return answer
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """In the order in which a newcomer needs them."""
@@ -92,11 +105,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     try:
         answer = tocsin.main(arguments, prog_name="tocsin", standalone_mode=False)
-        sys.stdout.flush()
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough; Python would complain once more at exit, so it writes to nowhere.
+    except ReaderGone:
+        # Python would complain once more at exit, so what is left goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except (click.ClickException, TocsinError, BaseExceptionGroup) as error:

@@ -11,8 +11,14 @@ if TYPE_CHECKING:
 
 @contextmanager
 def stored(config: "Config") -> Iterator["Store"]:
-    """Open for reading only, so that it works beside a running `tocsin run`."""
-    from tocsin.bootstrap import bootstrap
+    """Open for reading only, so that it works beside a running `tocsin run`.
 
-    with bootstrap(config).store(read_only=True) as store:
+    Opened here and not through the bootstrap, which would import the whole application first.
+    """
+    from storage.sqlite import open_store
+
+    store = open_store(config.storage.path, read_only=True)
+    try:
         yield store
+    finally:
+        store.close()
