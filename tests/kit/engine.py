@@ -48,8 +48,8 @@ class WordClassifier:
 class EnglishOnly:
     """A detector that knows one language."""
 
-    def detect(self, text: str) -> tuple[str, float]:
-        return ("en", 1.0) if text else ("und", 0.0)
+    def detect(self, text: str, *, claimed: str = "") -> tuple[str, float]:
+        return (claimed or "en", 1.0) if text else ("und", 0.0)
 
 
 def clock() -> datetime:
