@@ -1,6 +1,7 @@
 """A post as queries see it: its title and its text as folded words, split once and only when asked for."""
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TypeAlias
 
@@ -57,7 +58,7 @@ class Zone:
         return self._composed[self._offsets[start] : self._offsets[end]].rstrip()
 
     @cached_property
-    def _offsets(self) -> list[int]:
+    def _offsets(self) -> Sequence[int]:
         return offsets(self._composed)
 
 
@@ -66,9 +67,21 @@ class Document:
 
     def __init__(self, post: Post) -> None:
         self.post = post
-        self.title = Zone(post.title, _TITLE)
-        self.text = Zone(post.text, _TEXT)
-        self.zones = (self.title, self.text) if post.title else (self.text,)
+
+    @cached_property
+    def title(self) -> Zone:
+        """The title."""
+        return Zone(self.post.title, _TITLE)
+
+    @cached_property
+    def text(self) -> Zone:
+        """The text."""
+        return Zone(self.post.text, _TEXT)
+
+    @property
+    def zones(self) -> tuple[Zone, ...]:
+        """Title and text, or the text alone."""
+        return (self.title, self.text) if self.post.title else (self.text,)
 
     @property
     def folded(self) -> str:

@@ -7,6 +7,7 @@ alone and the same word folded inside its text are equal: the prefilter depends 
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 _SPECIAL = {
     **dict.fromkeys("’‘ʼ＇", "'"),
@@ -20,8 +21,10 @@ _SPECIAL = {
     **dict(zip("ىةٱیکہھە", "يهايكههه", strict=True)),
 }
 _INVISIBLE = frozenset("\u0640\u00ad\ufeff\u3164")
-_KEPT_PUNCTUATION = frozenset("@#$.'_\n/:-")
 _CACHED_LETTERS = 20_000
+# Lower-case letters that are their own folded form; most texts hold few others.
+_UNFOLDED = re.compile(r"[^\x00-\x7fа-я—–…«»„“”№،؟ابتثجحخدذرزسشصضطظعغفقكلمنهوي]")
+_MANY_UNFOLDED = 64
 
 
 class _Letters(dict[int, str | None]):
@@ -35,6 +38,8 @@ class _Letters(dict[int, str | None]):
 
 
 def _fold_letter(letter: str) -> str:
+    if letter.isascii():
+        return letter.lower()
     if letter in _SPECIAL:
         return _SPECIAL[letter]
     if letter in _INVISIBLE or unicodedata.category(letter) in {"Mn", "Me", "Cf"}:
@@ -42,7 +47,7 @@ def _fold_letter(letter: str) -> str:
     if letter.isalnum():
         digit = unicodedata.digit(letter, None)
         return str(digit) if digit is not None else "".join(_fold_part(part) for part in _parts(letter))
-    return letter if letter in _KEPT_PUNCTUATION else " "
+    return letter.lower()
 
 
 def _parts(letter: str) -> str:
@@ -51,7 +56,7 @@ def _parts(letter: str) -> str:
 
 def _fold_part(part: str) -> str:
     folded = _SPECIAL.get(part, part)
-    return folded if folded.isalnum() and not unicodedata.combining(part) else ""
+    return folded if folded.isalnum() and folded not in _INVISIBLE else ""
 
 
 _LETTERS = _Letters()
@@ -65,16 +70,29 @@ def compose(text: str) -> str:
 
 def fold(composed: str) -> str:
     """Fold a text that `compose` has seen; an English possessive's `'s` becomes two separators."""
-    folded = composed.translate(_LETTERS)
+    folded = composed.lower()
+    if not folded.isascii():
+        unfolded = set(_UNFOLDED.findall(folded))
+        # Replacing letter after letter is four times faster than a translation table, while they are few.
+        if len(unfolded) > _MANY_UNFOLDED:
+            folded = folded.translate(_LETTERS)
+        else:
+            for letter in unfolded:
+                folded = folded.replace(letter, _LETTERS[ord(letter)] or "")
     return _POSSESSIVE.sub("' ", folded) if "'" in folded else folded
 
 
-def offsets(composed: str) -> list[int]:
+def offsets(composed: str) -> Sequence[int]:
     """For each character of `fold(composed)`, the place in `composed` it came from, and one past the end."""
+    lengths = {letter: len(_LETTERS[ord(letter)] or "") for letter in set(_UNFOLDED.findall(composed))}
+    uneven = {letter: length for letter, length in lengths.items() if length != 1}
+    if not uneven:
+        return range(len(composed) + 1)
     places: list[int] = []
-    for place, letter in enumerate(composed):
-        folded = _LETTERS[ord(letter)]
-        if folded:
-            places.extend([place] * len(folded))
-    places.append(len(composed))
-    return places
+    after = 0
+    for found in re.finditer(f"[{re.escape(''.join(uneven))}]", composed):
+        place = found.start()
+        places += range(after, place)
+        places += [place] * uneven[composed[place]]
+        after = place + 1
+    return [*places, *range(after, len(composed) + 1)]
