@@ -119,7 +119,7 @@ def test_try_knows_the_names_of_the_sources(tmp_path: Path) -> None:
 
 def test_classify_keeps_order_and_fields_and_goes_on_after_a_bad_line(tmp_path: Path) -> None:
     written = [
-        '{"id": 7, "text": "Мне до сих пор не вернули деньги за отменённый билет!", "brand": "Shugyla Bank", "extra": {"a": [1.50]}}',
+        '{"id": 7, "text": "Мне не вернули деньги за отменённый билет!", "brand": "Aurora Air", "x": {"a": [1.50]}}',
         "not json",
         '{"id": "b", "text": "Wonderful flight, thank you Aurora Air!", "lang": "en"}',
         "",
@@ -130,7 +130,7 @@ def test_classify_keeps_order_and_fields_and_goes_on_after_a_bad_line(tmp_path: 
     assert done.returncode == 1
     found = rows(done.stdout)
     assert [row["id"] for row in found] == [7, "b", "d"]
-    assert b'"extra":{"a": [1.50]}' in done.stdout
+    assert b'"x":{"a": [1.50]}' in done.stdout
     first = found[0]
     assert first["lang"] == "ru"
     assert set(first["sentiment_scores"]) == {"negative", "neutral", "positive"}

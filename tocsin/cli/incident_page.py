@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from tocsin.cli import screen
 
 if TYPE_CHECKING:
@@ -43,27 +45,25 @@ def why(incident: "Incident") -> "list[Text]":
     for alert in sorted(incident.alerts, key=lambda alert: alert.at, reverse=True):
         told.setdefault(alert.rule, alert)
     lines = [
-        Text.assemble((screen.when(alert.at), "cyan"), "  ", (f"{alert.rule}: ", "bold"), reason(alert))
+        Text.assemble((screen.when(alert.at), "cyan"), "  ", sentence(incident, alert))
         for alert in list(told.values())[:MOST_ALERTS]
     ]
-    counted = Text(
-        f"{screen.counted(incident.mentions, 'mention')} behind it, {screen.counted(incident.alert_count, 'alert')}",
-        "dim",
+    behind = (
+        f"{screen.counted(incident.mentions, 'mention')} behind it, {screen.counted(incident.alert_count, 'alert')}"
     )
-    return [*lines, counted]
+    return [*lines, Text(behind, "dim")]
 
 
-def reason(alert: "Alert") -> str:
-    """What was seen, what was expected, and over which time."""
-    seen = alert.reason
-    parts = [f"{seen.observed:g} seen"]
-    if seen.expected is not None:
-        parts.append(f"{seen.expected:g} expected")
-    if seen.threshold is not None:
-        parts.append(f"rings at {seen.threshold:g}")
-    if seen.window_seconds:
-        parts.append(f"within {seen.window_seconds // 60} min")
-    return ", ".join(parts)
+def sentence(incident: "Incident", alert: "Alert") -> str:
+    """What the receivers are told of this alert: what was seen, what is usual, and which rule drew the line."""
+    from alerting.message import compose
+    from domain.alert import Evidence
+    from domain.incident import Notification
+
+    alone = replace(incident, alerts=(alert,), evidence=Evidence(), acknowledged_by="", mentions=1)
+    told = Notification(id="", receiver="", kind="opened", sequence=0, incident=alone, at=alert.at)
+    # The message's first line is its headline, the second speaks of the gravest alert: here there is only one.
+    return screen.harmless(compose(told, language="en", timezone="UTC").plain.splitlines()[1])
 
 
 def evidence(found: "Evidence", width: int) -> "list[RenderableType]":

@@ -62,11 +62,11 @@ def _table(found: "list[Incident]") -> None:
     table = screen.table()
     table.add_column("Id", no_wrap=True)
     table.add_column("Opened", no_wrap=True)
-    table.add_column("Brand", overflow="ellipsis")
+    table.add_column("Brand", overflow="fold", min_width=12)
     table.add_column("Severity", no_wrap=True)
     table.add_column("Status", no_wrap=True)
     table.add_column("Mentions", justify="right", no_wrap=True)
-    table.add_column("Rules", overflow="ellipsis", no_wrap=True)
+    table.add_column("Rules", overflow="ellipsis", no_wrap=True, ratio=1)
     for incident in found:
         rules = list(dict.fromkeys(alert.rule for alert in incident.alerts))
         table.add_row(

@@ -31,6 +31,7 @@ STATUS_STYLES = {"open": "bold red", "acknowledged": "yellow", "resolved": "gree
 
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 _RIGHT_TO_LEFT = {"R", "AL"}
+_BREAKS = {"Cc", "Cs", "Zl", "Zp"}
 
 
 def out(*, width: int | None = None) -> "Console":
@@ -74,25 +75,32 @@ def harmless(text: str) -> str:
 
     Right-to-left text is put into an isolate, so that it cannot reorder what stands beside it.
     """
-    shown = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text if not _hides(c))
-    shown = re.sub(r"\s+", " ", shown).strip()
-    if any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in shown):
-        return f"{_ISOLATE}{shown}{_END_ISOLATE}"
-    return shown
+    return _isolated(_flat(text))
+
+
+def cut(text: str, cells: int) -> str:
+    """At most so many terminal cells of the harmless text, with an ellipsis where it was cut."""
+    from rich.cells import cell_len, set_cell_size
+
+    flat = _flat(text)
+    if cell_len(flat) > cells:
+        flat = set_cell_size(flat, max(cells - 1, 0)).rstrip() + "…"
+    return _isolated(flat)
+
+
+def _flat(text: str) -> str:
+    shown = "".join(" " if unicodedata.category(c) in _BREAKS else c for c in text if not _hides(c))
+    return re.sub(r"\s+", " ", shown).strip()
+
+
+def _isolated(text: str) -> str:
+    if any(unicodedata.bidirectional(letter) in _RIGHT_TO_LEFT for letter in text):
+        return f"{_ISOLATE}{text}{_END_ISOLATE}"
+    return text
 
 
 def _hides(character: str) -> bool:
     return "\u202a" <= character <= "\u202e" or "\u2066" <= character <= "\u2069" or character in "\u200e\u200f\ufeff"
-
-
-def cut(text: str, cells: int) -> str:
-    """At most so many terminal cells of the text, with an ellipsis where it was cut, made harmless."""
-    from rich.cells import cell_len, set_cell_size
-
-    flat = re.sub(r"\s+", " ", text)
-    if cell_len(flat) > cells:
-        flat = set_cell_size(flat, max(cells - 1, 0)).rstrip() + "…"
-    return harmless(flat)
 
 
 def counted(number: int, thing: str) -> str:
