@@ -12,6 +12,7 @@ from domain.errors import StoreError
 from domain.incident import Incident, IncidentStatus
 from domain.mention import Mention, MentionQuery
 from domain.post import Post, Record
+from domain.query import analyse, compile_query
 from storage.facets import FACETS, facets, tally
 from storage.marks import edit_times, marked_deleted, refusal
 from storage.store import NEAR_MISSES_KEPT, Commit, DeadLetterRow, OutboxEntry, OutboxStatus, StatRow
@@ -297,8 +298,6 @@ class MemoryStore:
 def _text_test(text: str) -> Callable[[Post], bool]:
     if not text:
         return lambda _: True
-    from domain.query import analyse, compile_query
-
     query = compile_query(text)
     return lambda post: query.match(analyse(post)) is not None
 

@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 from domain.errors import StoreError
+from domain.query import terms as terms_of_queries
 from storage.sqlite.connections import connect
 from storage.sqlite.faults import faults_named
 from storage.sqlite.lock import WriterLock
@@ -13,11 +14,7 @@ from storage.sqlite.store import SqliteStore
 from storage.sqlite.wording import Terms, bring_up_to_date, is_current
 
 
-def _plain(text: str) -> list[str]:
-    return text.casefold().split()
-
-
-def open_store(path: Path | str, *, read_only: bool = False, terms: Terms = _plain) -> SqliteStore:
+def open_store(path: Path | str, *, read_only: bool = False, terms: Terms = terms_of_queries) -> SqliteStore:
     """Open the database at `path`; made and brought up to date if need be, unless `read_only`.
 
     Raises StoreBusy while another process writes to it (readers are always let in), and StoreError for a file

@@ -2,11 +2,13 @@
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 from domain.mention import Mention, MentionQuery
+from domain.query import analyse, compile_query
 from storage.facets import FACETS, facets, tally
 from storage.sqlite.encoding import clean, decoder
 from storage.sqlite.moments import micros
@@ -14,13 +16,18 @@ from storage.store import StatRow
 
 _MENTIONS = decoder(Mention)
 _BODIES_AT_ONCE = 200
+_RARE_URGENCIES = {"high", "critical"}
+_URGENT = "urgency IN ('high', 'critical')"
+"""Word for word the condition of the index `mentions_urgent`: so SQLite knows that it may use it."""
+_COMMON = 20_000
+"""Where an expression finds more rows than this, going back in time finds the first page sooner."""
 
 
 def search(connection: sqlite3.Connection, query: MentionQuery, *, indexed: bool) -> list[Mention]:
     """Return a page of mentions, newest event first."""
     start, stop = max(query.offset, 0), max(query.offset, 0) + max(query.limit, 0)
     if query.text:
-        return list(islice(_matching(connection, query, indexed=indexed), start, stop))
+        return list(islice(_matching(connection, query, indexed=indexed, page=True), start, stop))
     where, parameters = _filters(query)
     rows = connection.execute(
         f"SELECT body FROM mentions WHERE {where} ORDER BY event_at DESC, id LIMIT ? OFFSET ?",  # noqa: S608  # column names only
@@ -42,14 +49,13 @@ def stats(connection: sqlite3.Connection, query: MentionQuery, *, indexed: bool)
     """Return counts per brand, most mentions first."""
     groups: Iterator[tuple[Any, ...]]
     if query.text:
-        groups = ((*facets(mention), 1) for mention in _matching(connection, query, indexed=indexed))
+        groups = ((mention.brand, *facets(mention), 1) for mention in _matching(connection, query, indexed=indexed))
     else:
         where, parameters = _filters(query)
         columns = ", ".join(("brand", *FACETS))
-        groups = connection.execute(
-            f"SELECT {columns}, count(*) FROM mentions WHERE {where} GROUP BY {columns}",  # noqa: S608  # column names only
-            parameters,
-        )
+        # Counting here takes two thirds of the time that GROUP BY takes.
+        counts = Counter(connection.execute(f"SELECT {columns} FROM mentions WHERE {where}", parameters))  # noqa: S608  # column names only
+        groups = ((*group, number) for group, number in counts.items())
     return tally(groups)
 
 
@@ -61,6 +67,8 @@ def _filters(query: MentionQuery) -> tuple[str, list[str | int]]:
         if wanted:
             clauses.append(f"{column} = ?")
             parameters.append(clean(wanted))
+    if query.urgency in _RARE_URGENCIES:
+        clauses.append(_URGENT)
     for comparison, time in (("event_at >= ?", query.since), ("event_at < ?", query.until)):
         if time is not None:
             clauses.append(comparison)
@@ -68,18 +76,18 @@ def _filters(query: MentionQuery) -> tuple[str, list[str | int]]:
     return " AND ".join(clauses), parameters
 
 
-def _matching(connection: sqlite3.Connection, query: MentionQuery, *, indexed: bool) -> Iterator[Mention]:
+def _matching(
+    connection: sqlite3.Connection, query: MentionQuery, *, indexed: bool, page: bool = False
+) -> Iterator[Mention]:
     """Yield the mentions that the text query finds, newest event first.
 
     The full-text index (unless it was made with other word forms, then `indexed` is False) and the columns give
     candidates; each is judged by the query itself, so that an answer never depends on the index.
     """
-    from domain.query import analyse, compile_query
-
     compiled = compile_query(query.text)
     where, parameters = _filters(query)
     expression = compiled.index_query() if indexed else None
-    if expression is not None:
+    if expression is not None and not (page and _is_common(connection, expression)):
         where += " AND seq IN (SELECT rowid FROM mentions_fts WHERE mentions_fts MATCH ?)"
         parameters.append(clean(expression))
     candidates = connection.execute(
@@ -94,3 +102,9 @@ def _matching(connection: sqlite3.Connection, query: MentionQuery, *, indexed: b
         for mention in _MENTIONS(bodies):
             if compiled.match(analyse(mention.post)) is not None:
                 yield mention
+
+
+def _is_common(connection: sqlite3.Connection, expression: str) -> bool:
+    sql = "SELECT count(*) FROM (SELECT rowid FROM mentions_fts WHERE mentions_fts MATCH ? LIMIT ?)"
+    (found,) = connection.execute(sql, (clean(expression), _COMMON + 1)).fetchone()
+    return bool(found > _COMMON)

@@ -279,7 +279,8 @@ def test_text_search_is_a_brand_query_with_word_forms(store: Store) -> None:
     assert ids(store, text='"рейс задержан"') == ["2"]
     assert ids(store, text="flight", brand="Borealis Jet") == []
     assert ids(store, text="рейс", until=at(2)) == ["1"]
-    assert ids(store, text="NOT рейс NOT flight") == ["4"]
+    assert ids(store, text="see -рейс -flight") == ["4"]
+    assert ids(store, text="author:anna AND задерж*") == ["2", "1"]
     assert store.count(MentionQuery(text="рейс OR flight", limit=1)) == 3
     assert store.stats(MentionQuery(text="рейс"))[0].mentions == 2
 

@@ -36,6 +36,10 @@ CREATE INDEX mentions_by_brand
     ON mentions (brand, event_at DESC, id, sentiment, urgency, theme, network, lang, deleted_at) WHERE deleted_at IS NULL;
 CREATE INDEX mentions_by_time
     ON mentions (event_at DESC, id, sentiment, urgency, theme, network, lang, brand, deleted_at) WHERE deleted_at IS NULL;
+-- Few mentions are urgent, and they are what people look for first.
+CREATE INDEX mentions_urgent
+    ON mentions (urgency, event_at DESC, id, brand, sentiment, theme, network, lang, deleted_at)
+    WHERE deleted_at IS NULL AND urgency IN ('high', 'critical');
 
 -- Word-form terms joined by spaces: a term is whatever stands between spaces.
 CREATE VIRTUAL TABLE mentions_fts USING fts5 (
