@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tocsin.bootstrap import App
     from tocsin.config import Config
 
-CALM, BUSY, RING = 0.09, 0.2, 3.0
+CALM, BUSY, RING = 0.07, 0.15, 2.5
 """Seconds between mentions, between urgent ones, and after an alert: the whole stays well under a minute."""
 
 FEWEST_TEXT_CELLS = 12
