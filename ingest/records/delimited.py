@@ -70,7 +70,11 @@ class Delimited:
         self._delimiter = delimiter
         self._stream = ByteStream(path)
         self._source = lines(self._stream, START, limit)
-        self._header, self._after_header = self._read_header()
+        try:
+            self._header, self._after_header = self._read_header()
+        except Unreadable:
+            self._stream.close()
+            raise
 
     def columns(self) -> tuple[str, ...] | None:
         """Return the header; empty for an empty file."""
@@ -86,6 +90,8 @@ class Delimited:
 
     def rows(self, start: Place) -> Iterator[Row]:
         """Yield rows as dicts by column; empty lines are passed over."""
+        if not self._header:
+            return
         source = self._source
         if start.offset > self._after_header.offset:
             self._stream.close()
@@ -142,21 +148,19 @@ class Delimited:
         encoding = "utf-8-sig" if self._encoding == "utf-8" else self._encoding
         feed = _Lines(self._source, self._limit, encoding)
         try:
-            first = next(feed)
-        except StopIteration:
-            return (), START
-        except _TooLarge as error:
-            raise Unreadable("bad_csv", "the first line is no header: it is over max_record_bytes") from error
-        if first.startswith(("\udcff\udcfe", "\udcfe\udcff")):
-            raise Unreadable("bad_encoding", "the file is UTF-16; save it as UTF-8")
-        self._delimiter = self._delimiter or _sniffed(first)
-        feed.give_back()
-        feed.start_row()
-        try:
-            cells = next(csv.reader(feed, delimiter=self._delimiter))
+            first = next((line for line in feed if line.strip()), "")
+            if first.startswith(("\udcff\udcfe", "\udcfe\udcff")):
+                raise Unreadable("bad_encoding", "the file is UTF-16; save it as UTF-8")
+            if not first:
+                return (), START
+            self._delimiter = self._delimiter or _sniffed(first)
+            feed.give_back()
+            feed.start_row()
+            cells = next(cells for cells in csv.reader(feed, delimiter=self._delimiter) if cells)
             feed.raw.decode(encoding)
         except (csv.Error, _TooLarge, UnicodeDecodeError, StopIteration) as error:
-            raise Unreadable("bad_csv", f"the first line cannot be read as a header: {error}") from error
+            why = str(error) or "it is too long"
+            raise Unreadable("bad_csv", f"the first line cannot be read as a header: {why}") from error
         return tuple(cell.strip() for cell in cells), feed.taken[-1].after
 
 

@@ -24,7 +24,9 @@ class ParquetRows:
         self._file_bytes = path.stat().st_size
         try:
             self._file = pq.ParquetFile(path)
-        except self._broken as error:
+        except (self._broken, OSError) as error:
+            if getattr(error, "errno", None) is not None:
+                raise
             raise Unreadable("bad_parquet", f"not a Parquet file: {_first_line(error)}") from error
         self._read = 0
 
@@ -60,13 +62,17 @@ class ParquetRows:
                     number += 1
                     self._read = number
                     yield self._row(values, number)
-        except self._broken as error:
+        except (self._broken, OSError) as error:
+            if getattr(error, "errno", None) is not None:  # the disk's fault; a broken page has no number
+                raise
             raise Unreadable("bad_parquet", f"row group {group} is broken: {_first_line(error)}") from error
 
-    def _row(self, values: dict[str, Any] | UnicodeDecodeError, number: int) -> Row:
+    def _row(self, values: dict[str, Any] | ValueError, number: int) -> Row:
         after = Place(number, number)
         if isinstance(values, UnicodeDecodeError):
             return Row(None, values.object, number, after, "bad_encoding", f"not UTF-8: {values.reason}")
+        if isinstance(values, ValueError):
+            return Row(None, b"", number, after, "bad_value", f"a value cannot be read: {_first_line(values)}")
         raw = json.dumps(values, ensure_ascii=False, default=_plain).encode("utf-8", "surrogatepass")
         if len(raw) > self._limit:
             detail = f"the row has {len(raw):,} bytes, the limit (max_record_bytes) is {self._limit:,}"
@@ -74,16 +80,18 @@ class ParquetRows:
         return Row(values, raw, number, after)
 
 
-def _values(batch: Any) -> Iterator[dict[str, Any] | UnicodeDecodeError]:
-    """Rows as dicts; one that is not UTF-8 does not take the others with it."""
+def _values(batch: Any) -> Iterator[dict[str, Any] | ValueError]:
+    """Rows as dicts; one that is not UTF-8, or of the year 60000, does not take the others with it."""
     try:
         yield from batch.to_pylist()
-    except UnicodeDecodeError:
+    except (ValueError, OverflowError):
         for index in range(batch.num_rows):
             try:
                 yield batch.slice(index, 1).to_pylist()[0]
-            except UnicodeDecodeError as error:
+            except ValueError as error:
                 yield error
+            except OverflowError as error:
+                yield ValueError(str(error))
 
 
 def _plain(value: object) -> object:

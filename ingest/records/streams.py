@@ -20,6 +20,8 @@ class ByteStream:
         self._raw: BinaryIO = path.open("rb")
         self._unpacked = _unpacked(self._raw, path.suffix.lower())
         self._packed = self._unpacked is not self._raw
+        # Of a .gz that breaks off, read1 still gives what came before the break.
+        self._read = self._unpacked.read1 if isinstance(self._unpacked, gzip.GzipFile) else self._unpacked.read
 
     def skip(self, count: int) -> None:
         """Go `count` bytes on: a seek in a plain file, unpacking and forgetting in a packed one."""
@@ -32,7 +34,7 @@ class ByteStream:
     def read(self, size: int = BLOCK) -> bytes:
         """Return up to `size` bytes, b"" at the end. Raises Unreadable where a packed file is broken."""
         with _explained():
-            return self._unpacked.read(size)
+            return self._read(size)
 
     def tell(self) -> int:
         """Return how far the file on the disk has been read."""
@@ -44,9 +46,9 @@ class ByteStream:
         self._raw.close()
 
 
-def _unpacked(raw: BinaryIO, suffix: str) -> BinaryIO:
+def _unpacked(raw: BinaryIO, suffix: str) -> BinaryIO | gzip.GzipFile:
     if suffix == ".gz":
-        return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
+        return gzip.GzipFile(fileobj=raw)
     if suffix == ".zst":
         from zstandard import ZstdDecompressor
 
