@@ -18,7 +18,7 @@ def witness(mention: Mention) -> Witness:
         network=post.network,
         url=post.url,
         author=post.author.name or post.author.handle or post.author.id,
-        text=(post.text or post.title)[:QUOTE_LIMIT],
+        text=post.wording[:QUOTE_LIMIT],
         at=mention.event_at,
         sentiment=judged.sentiment if judged else "unscored",
         urgency=judged.urgency if judged else "unscored",

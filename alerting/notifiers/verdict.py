@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from domain.errors import DeliveryRefused, DeliveryRetry, RetryLater
+from domain.errors import DeliveryRefused, DeliveryRetry, RetryLater, TocsinError
 from domain.transport import Reply, Transport
 
 TEMPORARY = frozenset({408, 409, 423, 425, 429})
@@ -21,6 +21,8 @@ async def post(transport: Transport, url: str, *, headers: Mapping[str, str], co
     except RetryLater as failure:
         # The transport's own words may quote the address.
         raise DeliveryRetry(f"{who} did not answer", after=failure.after) from None
+    except TocsinError:
+        raise DeliveryRefused(f"{who}: its address cannot be used") from None
 
 
 def judge(reply: Reply, *, who: str, now: datetime) -> None:
