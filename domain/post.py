@@ -72,6 +72,11 @@ class Post(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return stable_id(self.network.lower(), self.native_id)
 
     @property
+    def wording(self) -> str:
+        """What a reader reads: the title, if there is one, and the text."""
+        return f"{self.title}\n{self.text}".strip() if self.title else self.text
+
+    @property
     def place(self) -> str:
         """Where it stands, for a person and for `id_at`: `network:native_id`."""
         return f"{self.network}:{self.native_id}"

@@ -11,13 +11,10 @@ from domain.mention import Mention
 def classify(mentions: Sequence[Mention], *, classifier: Classifier) -> list[Mention]:
     """The mentions with `judgement` set, same length and order. Deletions have no text and pass as they are."""
     judged = [mention for mention in mentions if not mention.post.deleted]
-    texts = [Judgeable(_text(mention), mention.brand, mention.lang) for mention in judged]
+    texts = [Judgeable(mention.post.wording, mention.brand, mention.lang) for mention in judged]
     answers = iter(classifier.classify(texts))
     return [
         mention if mention.post.deleted else msgspec.structs.replace(mention, judgement=next(answers))
         for mention in mentions
     ]
 
-
-def _text(mention: Mention) -> str:
-    return f"{mention.post.title}\n{mention.post.text}".strip()

@@ -20,5 +20,5 @@ def detect_language(mention: Mention, *, detector: Detector) -> list[Mention]:
     post = mention.post
     if post.deleted:
         return [mention]
-    lang, confidence = detector.detect(f"{post.title} {post.text}", claimed=post.lang)
+    lang, confidence = detector.detect(post.wording, claimed=post.lang)
     return [msgspec.structs.replace(mention, lang=lang, lang_confidence=round(confidence, 4))]

@@ -210,4 +210,4 @@ def line(mention: "Mention", width: int) -> "Text":
         # Most mentions are ordinary: only the others say so, and leave the room to the text.
         head.append(f" {urgency.plain} ", urgency.style).append(" ")
     room = max(width - head.cell_len - 1, FEWEST_TEXT_CELLS)
-    return head.append(screen.cut(mention.post.text, room))
+    return head.append(screen.cut(mention.post.wording, room))

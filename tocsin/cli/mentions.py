@@ -63,7 +63,7 @@ def show(console: "Console", mention: "Mention") -> None:
     console.print(head, soft_wrap=True)
     writer = screen.author(post)
     body = Text(f"{writer}: " if writer else "", "dim")
-    body.append(screen.cut(post.text, 2 * console.width - len(writer) - 12), "default")
+    body.append(screen.cut(post.wording, 2 * console.width - len(writer) - 12), "default")
     console.print(screen.indented(body))
     if post.url:
         console.print(Text("  " + screen.harmless(post.url), "dim"), soft_wrap=True)
