@@ -1,14 +1,19 @@
 """Who sent this? Three ways of signing raw bytes with a shared secret, compared in constant time."""
 
 import hmac
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 
 from standardwebhooks import Webhook
 
+SHORTEST_KEY = 16
 TOLERANCE = 300
 """Seconds that a signed time may lie from ours."""
+
+
+_PREFIX = "whsec_"
 
 
 class Unsigned(Exception):
@@ -16,15 +21,19 @@ class Unsigned(Exception):
 
 
 class Key:
-    """One shared secret. Raises ValueError for a whsec_ secret that is no base64."""
+    """One shared secret: base64 after `whsec_`, else any text. Raises ValueError for one that is short or broken."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
-        try:
-            # Without the prefix the library would take any text for base64 and silently shorten it.
-            self._standard = Webhook(secret if secret.startswith("whsec_") else self._secret)
-        except Exception as error:
-            raise ValueError("a secret that starts with whsec_ must go on in base64") from error
+        key = self._secret
+        if secret.startswith(_PREFIX):
+            try:
+                key = b64decode(secret.removeprefix(_PREFIX), validate=True)
+            except ValueError as error:
+                raise ValueError(f"a secret that starts with {_PREFIX} must go on in base64") from error
+        if len(key) < SHORTEST_KEY:
+            raise ValueError(f"must have at least {SHORTEST_KEY} bytes: openssl rand -base64 32")
+        self._standard = Webhook(key)
 
     def hmac(self, signed: bytes) -> str:
         """Return hex(hmac_sha256(secret, signed))."""

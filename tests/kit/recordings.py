@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def row(number: int, **other: Any) -> dict[str, Any]:
     }
 
 
-def write_jsonl(path: Path, rows: list[dict[str, Any] | bytes]) -> None:
+def write_jsonl(path: Path, rows: Sequence[dict[str, Any] | bytes]) -> None:
     """Write objects, and raw lines as they are; packed as the name says."""
     lines = b"".join((entry if isinstance(entry, bytes) else json.dumps(entry).encode()) + b"\n" for entry in rows)
     write(path, lines)

@@ -71,8 +71,9 @@ def test_csv_comes_back_as_it_was_written_from_any_cut(
     if not quote_all:  # which leaves a carriage return bare, as if it ended the line
         texts = [text.replace("\r", "") for text in texts]
     end = data.draw(st.sampled_from(["\n", "\r\n"]))
-    quoting = csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL
-    writer = csv.writer(written, delimiter=delimiter, lineterminator=end, quoting=quoting)
+    writer = csv.writer(
+        written, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL
+    )
     writer.writerow(["id", "created_at", "text"])
     writer.writerows([[f"p{number}", START, f"x{text}"] for number, text in enumerate(texts)])
     content = written.getvalue().encode()

@@ -25,7 +25,7 @@ def written(path: Path, rows: list[dict[str, Any]]) -> Path:
     elif ".parquet" in path.name:
         write_parquet(path, flat)
     else:
-        write_jsonl(path, list(flat))
+        write_jsonl(path, flat)
     return path
 
 
