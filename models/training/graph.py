@@ -78,24 +78,21 @@ class _Graph:
         return self.node("Add", [scaled, f"{output}.b"], output)
 
 
-def build(encoder: Encoder, ids: list[int], layers: Sequence[int]) -> onnx.ModelProto:
-    """The graph `input_ids` (texts, tokens) int64 -> one `hidden_<n>` (texts, tokens, width) float32 per n of `layers`.
+def build(encoder: Encoder, ids: list[int], layers: int) -> onnx.ModelProto:
+    """The graph `input_ids` (texts, tokens) int64 -> `hidden` (texts, tokens, width) float32 after `layers` layers.
 
-    `ids` are the encoder's pieces kept, in the order of the tokenizer. Layers above the last of `layers` are left out.
+    `ids` are the encoder's pieces kept, in the order of the tokenizer.
     """
     graph = _Graph(encoder.shape)
     state = _embed(graph, encoder, ids)
-    outputs = []
-    for number in range(max(layers)):
+    for number in range(layers):
         state = _layer(graph, encoder, f"l{number}", state)
-        if number + 1 in layers:
-            outputs.append(graph.node("Reshape", [state, "shape"], f"hidden_{number + 1}"))
-    width = encoder.shape.hidden
+    output = graph.node("Reshape", [state, "shape"], "hidden")
     made = helper.make_graph(
         graph.nodes,
         "encoder",
         [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["texts", "tokens"])],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["texts", "tokens", width]) for name in outputs],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["texts", "tokens", encoder.shape.hidden])],
         graph.constants,
     )
     opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_CONTRIB, 1)]
