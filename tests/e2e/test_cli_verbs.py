@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -244,9 +245,10 @@ def test_reading_a_database_that_is_not_there_says_what_makes_it(tmp_path: Path)
     assert "tocsin run" in done.stderr.decode()
 
 
-def test_a_reader_that_has_seen_enough_is_no_failure(filled: Path) -> None:
+@pytest.mark.parametrize("form", [["--json"], []], ids=["json", "table"])
+def test_a_reader_that_has_seen_enough_is_no_failure(filled: Path, form: list[str]) -> None:
     with subprocess.Popen(
-        words("mentions", "--json", "--limit", "1000"), cwd=filled, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        words("mentions", "--limit", "1000", *form), cwd=filled, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as started:
         assert started.stdout is not None
         assert started.stderr is not None
@@ -295,7 +297,16 @@ def test_from_init_to_a_run_that_ends_cleanly_when_it_is_told(tmp_path: Path, nu
                 said = started.stderr.readline()
                 assert said or started.poll() is None
             address = said.rpartition(" ")[2].strip()
-            assert httpx.get(f"{address}/healthz", trust_env=False).json() == {"status": "ok"}
+            with httpx.Client(base_url=address, trust_env=False) as client:
+                assert client.get("/healthz").json() == {"status": "ok"}
+                assert client.get("/readyz").status_code == 200
+                while client.get("/api/v1/mentions").json()["total"] == 0:
+                    assert started.poll() is None
+                    time.sleep(0.1)
+                assert client.get("/api/v1/mentions?query=bag").json()["mentions"][0]["brand"] == "Aurora Air"
+                assert client.get("/api/v1/mentions?query=(bag").status_code == 400
+                assert client.get("/api/v1/stats").json()["brands"][0]["share"] == 1
+                assert "tocsin_posts_total" in client.get("/metrics").text
             os.kill(started.pid, number)
             rest = started.stderr.read()
             assert started.wait(60) == 0, rest

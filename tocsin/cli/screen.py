@@ -34,11 +34,17 @@ _RIGHT_TO_LEFT = {"R", "AL"}
 _BREAKS = {"Cc", "Cs", "Zl", "Zp"}
 
 
-def out(*, width: int | None = None) -> "Console":
+def out() -> "Console":
     """The console for people, on stdout."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=False, emoji=False, markup=False, width=width)
+    class Screen(Console):
+        """Leaves a closed pipe to `main`; rich would end the process with 1."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Screen(highlight=False, emoji=False, markup=False)
 
 
 def messages() -> "Console":
