@@ -68,6 +68,8 @@ def test_paths_of_the_file_start_at_its_folder_and_paths_of_flags_at_the_working
     config = load(file, environ={})
     assert config.storage.path == tmp_path / "a.db"
     assert getattr(config.source[0].config, "path", None) == str(tmp_path / "history/*.jsonl")
+    assert load(write(tmp_path, BRAND), environ={}).storage.path == tmp_path / "tocsin.db"
+    file = write(tmp_path, BRAND)
     assert load(file, environ={}, overrides={"storage.path": "b.db"}).storage.path == elsewhere / "b.db"
     assert load(file, environ={"TOCSIN_STORAGE__PATH": "c.db"}).storage.path == elsewhere / "c.db"
 

@@ -100,7 +100,7 @@ class _Reader:
             rule=tagged["rule"],
             route=tuple(route for route in routes if route),
             receiver=tagged["receiver"],
-            storage=self._section(StorageConfig, tables, "storage"),
+            storage=self._storage(tables),
             runtime=self._section(RuntimeConfig, tables, "runtime"),
             model=self._section(ModelConfig, tables, "model"),
             console=self._section(ConsoleConfig, tables, "console"),
@@ -174,6 +174,11 @@ class _Reader:
                 self.problems.append(
                     f'route[{i}].receiver: no [[receiver]] is named "{named}": {did_you_mean(named, names)}'
                 )
+
+    def _storage(self, tables: Mapping[str, Any]) -> StorageConfig:
+        """The default path starts at the configuration's folder, as a written one does."""
+        storage = self._section(StorageConfig, tables, "storage")
+        return storage.model_copy(update={"path": self.folder / storage.path})
 
     def _section(self, model: type[M], tables: Mapping[str, Any], name: str) -> M:
         written = tables.get(name, {})
