@@ -35,7 +35,7 @@ def bulletin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Module
 
 
 async def test_the_network_of_the_page_reads_and_goes_on(bulletin: ModuleType) -> None:
-    notes = [
+    notes: list[dict[str, Any]] = [
         {"id": n, "by": "ada", "at": "2026-11-20T11:59:00Z", "html": f"<p>Aurora Air, {n}</p>"} for n in (1, 2, 3)
     ]
 

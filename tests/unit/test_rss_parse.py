@@ -187,7 +187,11 @@ def test_no_bytes_are_strange_enough_to_fail(body: bytes) -> None:
     st.dictionaries(
         st.sampled_from(["id", "url", "title", "content_html", "summary", "date_published", "authors", "language"]),
         st.recursive(
-            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+            st.none()
+            | st.booleans()
+            | st.integers()
+            | st.floats(allow_nan=False, allow_infinity=False)
+            | st.text(max_size=20),
             lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
             max_leaves=4,
         ),
