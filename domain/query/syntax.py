@@ -49,11 +49,11 @@ class _Scanner:
     def scan(self) -> Prepared:
         while self.at < len(self.query):
             self._step(self.query[self.at])
+        self._refuse_waiting()
         if self.open:
             raise QueryError(
                 "A bracket is not closed", position=self.open[-1], remedy="add ) at its end, or take it away"
             )
-        self._refuse_waiting()
         return Prepared("".join(self.out), [*self.origin, len(self.query)])
 
     def _step(self, letter: str) -> None:

@@ -37,16 +37,16 @@ _LATIN_ENDS = ("", "x", "n", "na", "ra", "tek", "via", "dis")
 _CYRILLIC_ENDS = ("", "н", "фф", "ва", "ка", "ль", "тек", "ский")
 
 _SENTENCES = (
-    "{} cancelled my booking again and nobody answers the phone, what am I supposed to do with two small children here",
+    "{} cancelled my booking again and nobody answers the phone, what am I supposed to do with two small kids",
     "third week without a refund from {}, I have sent them every paper they asked for and still not one word back",
     "honestly {} has been great this year, zero complaints, the crew was kind and the bags came out first",
     "quick question, does {} ship to the islands as well? the page says yes, the cart says no, support says nothing",
     "{} опять не отвечает в чате поддержки, сижу второй час, а рейс между прочим уже завтра утром, что делать",
     "с карты {} списали деньги дважды и не возвращают уже неделю, обращение закрыли без ответа, буду писать жалобу",
     "спасибо {}, курьер приехал раньше срока, всё целое, упаковано аккуратно, буду заказывать у вас ещё и советовать",
-    "приложение {} снова висит на экране загрузки, переустановил два раза, не помогает, телефон новый, связь хорошая",
+    "приложение {} снова висит на экране загрузки, переустановил два раза, не помогает, телефон новый",
     "{} қосымшасы тағы да ашылмай тұр, таңертеңнен бері күтіп отырмыз, қолдау қызметі жауап бермейді, не болды екен",
-    "{} қызметкерлеріне үлкен рахмет, бәрін тез шешіп берді, құжаттарды да өздері толтырды, басқаларға да кеңес беремін",
+    "{} қызметкерлеріне үлкен рахмет, бәрін тез шешіп берді, құжаттарды да өздері толтырды, бәріне кеңес беремін",
     "{} zase nejede aplikace, už podruhé tento týden, na infolince mě nechali čekat hodinu a pak to prostě položili",
     "od {} mi přišla faktura na dvojnásobek, nikdo neví proč, reklamaci zamítli bez vysvětlení, příště raději jinam",
     "تطبيق {} متوقف منذ الصباح ولا أحد يرد على اتصالاتنا، خصموا المبلغ مرتين من الحساب وما في أي توضيح حتى الآن",
@@ -89,7 +89,7 @@ def brands(count: int, *, seed: int = 5) -> list[Brand]:
         handle = f"{latin}{chance.choice(('air', 'bank', 'shop', 'help', 'kz', 'cz'))}"
         query = chance.choice(
             (
-                f'{latin} OR {cyrillic} OR @{handle}',
+                f"{latin} OR {cyrillic} OR @{handle}",
                 f'"{latin} air" OR @{handle} OR "{cyrillic} эйр"',
                 f"({latin} OR {cyrillic}) AND NOT vacancy",
                 f"{latin}* OR {cyrillic}",

@@ -56,11 +56,20 @@ def _forms(word: str) -> list[Pattern]:
     """Suffixes by each way the final sound may be heard: и and у are vowels or glides, б and г may be devoiced."""
     short = len(word) <= _SHORTEST
     harmony = _harmony(word)
-    patterns = [Pattern(word, tails(_kinds(word[-1]), harmony, short))]
+    endings = tails(_kinds(word[-1]), harmony, short)
+    if word[-1] == "и":
+        # Каспи + і would fold to Каспии, which in Russian is the sea.
+        endings = _without_bare_vowel(endings)
+    patterns = [Pattern(word, endings)]
     voiced = {"к": "г", "п": "б"}.get(word[-1])
     if voiced:
         patterns.append(Pattern(word[:-1] + voiced, _possessed(harmony, short)))
     return patterns
+
+
+@cache
+def _without_bare_vowel(endings: frozenset[str]) -> frozenset[str]:
+    return endings - {"ы", "и"}
 
 
 def _kinds(last: str) -> str:
