@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import httpx
-from msgspec.structs import replace
 
 from console.app import build_app
 from console.ports import Inbox, Readiness
@@ -190,17 +189,3 @@ async def console(
     finally:
         stop.set()
         await serving
-
-
-__all__ = [
-    "BAD_QUERY",
-    "BRANDS",
-    "FULL_DISK",
-    "NOW",
-    "ScriptedInbox",
-    "ScriptedReader",
-    "console",
-    "incident",
-    "mention",
-    "replace",
-]
