@@ -50,8 +50,7 @@ class StreamServer:
 
     def say(self, frame: bytes | dict[str, Any]) -> None:
         """Send a frame to everybody."""
-        text = frame.decode("utf-8", "surrogateescape") if isinstance(frame, bytes) else json.dumps(frame)
-        broadcast(self.connected, text)
+        broadcast(self.connected, _message(frame if isinstance(frame, bytes) else json.dumps(frame).encode()))
 
     def note(self, request: Request) -> tuple[str, dict[str, str], Response | None]:
         """Write down a request; return path, query and the misbehaviour that is on, if any."""
@@ -89,13 +88,13 @@ class Jetstream(StreamServer):
 
     async def handle(self, connection: ServerConnection) -> None:
         """Serve one listener. Without a cursor it gets the whole stream: a test has no live."""
-        since = int(parse_qs(urlsplit(_request(connection).path).query).get("cursor", ["0"])[0])
+        since = int(parse_qs(urlsplit(_request(connection).path).query).get("cursor", ["-1"])[0])
         frames = list(self.frames)
         self.connected.add(connection)
         try:
             for raw in frames:
                 if _time_us(raw) >= since:
-                    await connection.send(raw.decode("utf-8", "replace"))
+                    await connection.send(_message(raw))
             await connection.wait_closed()
         except ConnectionClosed:
             return
@@ -103,11 +102,19 @@ class Jetstream(StreamServer):
             self.connected.discard(connection)
 
 
+def _message(raw: bytes) -> str | bytes:
+    """A text frame; a binary one for bytes that are no text."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
 def _time_us(raw: bytes) -> int:
     try:
         found = json.loads(raw)
         return int(found["time_us"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return 2**62
 
 
