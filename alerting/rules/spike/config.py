@@ -15,4 +15,4 @@ class Config(RuleConfig):
     of: Literal["both", "negative", "all"] = Field("both", description="Count negative mentions, all, or both.")
     minimum: int = Field(5, ge=2, le=1_000_000, description="Fewest mentions in a window that can be a spike.")
     ratio: float = Field(3.0, ge=1.1, le=1000, description="Least multiple of the usual number.")
-    chance: float = Field(1e-4, gt=0, le=0.05, description="How unlikely the count must be by the baseline.")
+    chance: float = Field(1e-5, gt=0, le=0.05, description="How unlikely the count must be by the baseline.")

@@ -127,16 +127,16 @@ class Spike:
         return _kept(state, of, replace(series, active=active)), [alert]
 
     def _missed(self, state: SpikeState, of: Of, finding: Finding, brand: str) -> tuple[SpikeState, list[Output]]:
-        """Record why it did not ring, at most once an hour."""
+        """Record why it did not ring, each reason at most once an hour."""
         at = state.now
         hour = int(at.timestamp()) // HOUR
-        if state.missed_hour >= hour:
+        if state.missed.get(finding.code, 0) >= hour:
             return state, []
         reason = _reason(of, finding, finding.code, "", finding.limit / 2)
         miss = near_miss(
             brand=brand, rule=self.config.name, kind=KIND, at=at, reason=reason, about=f"{of} {at.isoformat()}"
         )
-        return replace(state, missed_hour=hour), [miss]
+        return replace(state, missed={**state.missed, finding.code: hour}), [miss]
 
 
 def _still_active(series: Series, state: SpikeState, config: Config) -> tuple[Series, Active | None]:

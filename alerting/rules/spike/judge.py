@@ -16,7 +16,8 @@ WARM_HOURS = 24
 FEWEST_HOURS = 6
 """With fewer there is no telling what is usual."""
 ABSURD_RATIO, ABSURD_MINIMUM = 8.0, 15
-"""What it takes to ring between the two."""
+WARMING_UP_CHANCE = 10
+"""What it takes to ring between the two; the chance may be ten times larger, because so little is known."""
 WEEK = 7
 LONG_HISTORY = 48
 LONGEST_GAP = WINDOWS[-1] // HOUR
@@ -103,7 +104,8 @@ def _weigh(
     code = _too_low(finding, place)
     if code:
         return series, replace(finding, code=code) if observed >= config.ratio * expected else None
-    limit = limits.counts[place] or smallest_surprise(expected, baseline.spread, config.chance, finding.limit)
+    chance = config.chance * (1 if baseline.hours >= WARM_HOURS else WARMING_UP_CHANCE)
+    limit = limits.counts[place] or smallest_surprise(expected, baseline.spread, min(chance, 0.5), finding.limit)
     finding = replace(finding, limit=limit)
     series = _limited(series, limits, place, limit)
     if observed < limit:

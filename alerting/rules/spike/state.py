@@ -59,7 +59,11 @@ class Seen(Struct, frozen=True, array_like=True):
 
 
 class SpikeState(Struct, frozen=True, kw_only=True):
-    """A brand's counts. `bucket` and `hour` number the last of each, since 1970; `since` is the first hour known."""
+    """A brand's counts.
+
+    `bucket` and `hour` number the last of each, since 1970; `since` is the first hour known; `missed` the hour in
+    which a near miss with that code was last recorded.
+    """
 
     now: datetime = EPOCH
     bucket: int = 0
@@ -69,4 +73,4 @@ class SpikeState(Struct, frozen=True, kw_only=True):
     negative: Series = Series()
     seen: tuple[Seen, ...] = ()
     witnesses: tuple[Witness, ...] = ()
-    missed_hour: int = 0
+    missed: dict[str, int] = {}
