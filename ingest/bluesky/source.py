@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from domain.dead_letter import RAW_LIMIT, DeadLetter
 from domain.errors import Refused, RetryLater, SourceError, SourceMisconfigured, SourceStopped
@@ -93,6 +93,17 @@ class BlueskySource:
             await socket.close()
         heard = "posts are coming" if frames else f"connected, but silent for {CHECK_SECONDS:g} s"
         return f"{site(self._url)}: {heard}"
+
+    def reread(self, letter: DeadLetter) -> Record | DeadLetter:
+        """Read a refused frame again."""
+        now = self._clock()
+        try:
+            post = read_post(read_frame(letter.raw), source=self.name, collected_at=now)
+        except Refused as refused:
+            return structs.replace(letter, reason=refused.reason, detail=refused.detail, at=now)
+        if post is None:
+            return structs.replace(letter, reason="no_post", detail="the frame is about no post with words", at=now)
+        return Record(post=post, raw=letter.raw)
 
     async def aclose(self) -> None:
         """Hang up."""

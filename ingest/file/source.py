@@ -5,8 +5,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from domain.dead_letter import DeadLetter
+from domain.post import Record
 from ingest.cursors import read_cursor
 from ingest.file.config import Config
+from ingest.records.again import read_again
 from ingest.records.inspect import check_columns, matching, refuse
 from ingest.records.marks import FileCursor
 from ingest.records.pages import FilePages
@@ -26,12 +29,13 @@ class FileSource:
     finite = True
 
     def __init__(self, config: Config, *, clock: Callable[[], datetime]) -> None:
-        self._config = config
+        self._config, self._clock = config, clock
+        self._posts = config.posts(origin=config.origin)
         self._pages = FilePages(
             config.path,
             source=config.name,
             reading=config.reading(),
-            posts=config.posts(origin=config.origin),
+            posts=self._posts,
             page_size=config.page_size,
             clock=clock,
         )
@@ -51,6 +55,10 @@ class FileSource:
     async def check(self) -> str:
         """Look into the (first hundred) files; return what is there."""
         return await asyncio.to_thread(self._look)
+
+    def reread(self, letter: DeadLetter) -> Record | DeadLetter:
+        """Read a refused row again."""
+        return read_again(letter, self._posts, now=self._clock())
 
     async def aclose(self) -> None:
         """Close the file that is open."""

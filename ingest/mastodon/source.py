@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from domain.dead_letter import RAW_LIMIT, DeadLetter
 from domain.errors import Refused, RetryLater, SourceError
@@ -118,6 +118,14 @@ class MastodonSource:
             await self._server.timeline(channel, after="", limit=1)
         version = f" ({self._server.version})" if self._server.version else ""
         return f"{self._server.host}{version} answers for {len(self._channels)} channels; it streams at {streaming}"
+
+    def reread(self, letter: DeadLetter) -> Record | DeadLetter:
+        """Read a refused status again."""
+        batch = _Batch(_Cursor())
+        self._take(Event("", "update", letter.raw), batch)
+        if batch.records:
+            return batch.records[0]
+        return batch.letters[0] if batch.letters else structs.replace(letter, detail="the status has no public words")
 
     async def aclose(self) -> None:
         """Hang up."""

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
+from domain.dead_letter import DeadLetter
 from domain.post import Record
 from ingest.cursors import read_cursor, write_cursor
+from ingest.records.again import read_again
 from ingest.records.inspect import check_columns, matching, refuse
 from ingest.records.row import Unreadable
 from ingest.replay.config import Config
@@ -81,6 +83,10 @@ class ReplaySource:
     async def check(self) -> str:
         """Look into the files."""
         return await asyncio.to_thread(self._look)
+
+    def reread(self, letter: DeadLetter) -> Record | DeadLetter:
+        """Read a refused row again."""
+        return read_again(letter, self._config.posts(origin="replay"), now=self._clock())
 
     async def aclose(self) -> None:
         """Forget the recording."""

@@ -7,8 +7,9 @@ import msgspec
 import pytest
 from pydantic import ValidationError
 
+from domain.dead_letter import DeadLetter
 from domain.errors import RetryLater, SourceError, SourceMisconfigured, SourceStopped
-from domain.post import Post
+from domain.post import Post, Record
 from ingest.bluesky import BlueskySource, Config
 from ingest.bluesky.parse import read_frame, read_post
 from tests.kit.cases_bluesky import HOUR_AGO_US
@@ -236,3 +237,23 @@ async def test_check_waits_for_an_event(jetstream: Jetstream) -> None:
 def test_wrong_addresses_are_refused(urls: tuple[str, ...]) -> None:
     with pytest.raises(ValidationError):
         Config(kind="bluesky", name="sky", urls=urls)
+
+
+def test_a_refused_frame_is_read_again() -> None:
+    source = BlueskySource(Config(kind="bluesky", name="sky"), clock=Clock())
+
+    def again(given: dict[str, Any]) -> Record | DeadLetter:
+        letter = DeadLetter(
+            source="sky",
+            stage="fetch",
+            reason="bad_frame",
+            detail="",
+            where="x",
+            raw=json.dumps(given).encode(),
+            at=NOON,
+        )
+        return source.reread(letter)
+
+    assert isinstance(again(frame(5, "a", text="Aurora Air")), Record)
+    for other in (frame(5, "a"), frame(5, "a", text="")):
+        assert isinstance(again(other), DeadLetter)

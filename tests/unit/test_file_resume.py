@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from domain.dead_letter import DeadLetter
 from domain.errors import SourceMisconfigured
+from domain.post import Record
 from tests.kit.reading import complaints, file_source, read_all
 from tests.kit.recordings import row, write, write_csv, write_jsonl, write_parquet
 
@@ -169,3 +171,23 @@ async def test_the_row_is_kept_as_it_was_read(tmp_path: Path) -> None:
     for path in ("a.csv", "b.jsonl.gz"):
         page = await file_source(tmp_path / path).fetch(None)
         assert msgspec.json.decode(page.records[0].raw)["odd"] == "kept"
+
+
+async def test_a_refused_row_is_read_again_once_the_settings_are_mended(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "a.jsonl", [row(1), row(2, created_at=None, when="2025-02-20")])
+    write_csv(tmp_path / "b.csv", [{"id": "p3", "text": "Aurora Air", "created_at": "", "when": "2025-02-20"}])
+    letters = (await read_all(file_source(tmp_path / "[ab].*"))).dead_letters
+    mended = file_source(tmp_path / "[ab].*", map={"created_at": "when"})
+    again = [mended.reread(letter) for letter in letters]
+    assert [found.post.native_id for found in again if isinstance(found, Record)] == ["p2", "p3"]
+    still = file_source(tmp_path / "[ab].*").reread(letters[0])
+    assert isinstance(still, DeadLetter)
+    assert still.reason == "no_date"
+
+
+async def test_half_a_row_is_refused_again_with_the_remedy(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "a.jsonl", [row(1), b'{"id": "p2", "te'])
+    source = file_source(tmp_path / "a.jsonl")
+    again = source.reread((await read_all(source)).dead_letters[0])
+    assert isinstance(again, DeadLetter)
+    assert "mend the file" in again.detail

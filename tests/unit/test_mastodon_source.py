@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from domain.dead_letter import DeadLetter
 from domain.errors import Refused, RetryLater, SourceMisconfigured, SourceStopped
-from domain.post import Author, Engagement, Post
+from domain.post import Author, Engagement, Post, Record
 from ingest.guard import Guard
 from ingest.mastodon import Config, MastodonSource
 from ingest.mastodon.channels import Channel
@@ -484,3 +485,17 @@ def test_a_channel_has_its_words_in_every_way(
     assert channel.key == key
     assert channel.stream_path == f"/api/v1/streaming{stream_path}"
     assert channel.timeline == (f"/api/v1/timelines{timeline[0]}", timeline[1])
+
+
+async def test_a_refused_status_is_read_again(make: Make) -> None:
+    source = make()
+
+    def again(given: dict[str, Any]) -> Record | DeadLetter:
+        letter = DeadLetter(
+            source="masto", stage="fetch", reason="x", detail="", where="x", raw=json.dumps(given).encode(), at=NOON
+        )
+        return source.reread(letter)
+
+    assert isinstance(again(status(1)), Record)
+    for other in (status(1) | {"account": None}, status(1, visibility="private")):
+        assert isinstance(again(other), DeadLetter)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from domain.errors import SourceMisconfigured
+from domain.post import Record
 from ingest.replay import Config, ReplaySource, tape
 from tests.kit.ingest import Clock
 from tests.kit.reading import read_all
@@ -130,3 +131,11 @@ async def test_check_looks_into_the_files(tape_path: Path, tmp_path: Path) -> No
 async def test_an_empty_recording_ends_at_once(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "a.jsonl", [])
     assert (await read_all(replay(tmp_path / "a.jsonl", speed=1, rebase=True))).posts == []
+
+
+async def test_a_refused_row_is_read_again(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "a.jsonl", [row(1), row(2, created_at=None, when="2025-02-20")])
+    letter = (await read_all(replay(tmp_path / "a.jsonl"))).dead_letters[0]
+    again = replay(tmp_path / "a.jsonl", map={"created_at": "when"}).reread(letter)
+    assert isinstance(again, Record)
+    assert (again.post.native_id, again.post.origin) == ("p2", "replay")
