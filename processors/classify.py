@@ -17,4 +17,3 @@ def classify(mentions: Sequence[Mention], *, classifier: Classifier) -> list[Men
         mention if mention.post.deleted else msgspec.structs.replace(mention, judgement=next(answers))
         for mention in mentions
     ]
-

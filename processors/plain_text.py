@@ -50,7 +50,7 @@ def plain_text(text: str, *, limit: int) -> str:
 
 def one_line(text: str, *, limit: int) -> str:
     """Return the same without line ends, for names and titles."""
-    return plain_text(text, limit=limit).replace("\n", " ")
+    return " ".join(plain_text(text, limit=limit).split())
 
 
 def _utf8(text: str) -> str:

@@ -1,0 +1,180 @@
+"""Any sequence of commits, deliveries and purges gives the same answers from every store."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain.mention import MentionQuery
+from storage.memory import MemoryStore
+from storage.sqlite import open_store
+from storage.store import Commit, FoldState, Store
+from tests.kit.stores import alert, at, dead_letter, incident, judged, mention, near_miss, notification, post, record
+
+BRANDS = ("Aurora Air", "Borealis Jet")
+TEXTS = ("lost my bag", "late flight again", "Рейсы задержали", "рейс вовремя", "شركة الطيران", "flights and рейсы")
+QUERIES = ("flight", "рейс", "bag OR рейс", "flights -рейс", '"late flight"', "lost AND bag", "lang:kk OR bag")
+
+small = st.integers(0, 3)
+minutes = st.integers(0, 6)
+statuses = st.sampled_from(["open", "resolved"])
+receivers = st.sampled_from(["r0", "r1"])
+
+
+@st.composite
+def versions(draw: st.DrawFn) -> tuple[Any, list[Any]]:
+    """One version of one of a few posts, and the mentions made of it."""
+    written = post(
+        str(draw(small)), draw(st.sampled_from(TEXTS)), version=str(draw(small)), minutes=draw(minutes),
+        network=draw(st.sampled_from(["vk", "mastodon"])),
+    )  # fmt: skip
+    judgement = draw(st.sampled_from([None, judged("negative", "critical"), judged("positive", "low", "praise")]))
+    lang = draw(st.sampled_from(["ru", "kk"]))
+    brands = draw(st.sets(st.sampled_from(BRANDS)))
+    return written, [mention(written, brand=brand, judgement=judgement, lang=lang) for brand in sorted(brands)]
+
+
+@st.composite
+def commits(draw: st.DrawFn) -> Callable[[Store], object]:
+    heard = draw(st.lists(versions(), max_size=4))
+    posts = [written for written, _ in heard]
+    batch = Commit(
+        posts=[record(written) for written in posts],
+        mentions=[told for _, mentions in heard for told in mentions],
+        edited_posts=[written.id for written in posts if draw(st.booleans())],
+        deleted_posts={written.id: at(draw(minutes)) for written in posts if draw(small) == 0},
+        folds=[FoldState(fold="f", key=draw(st.sampled_from(BRANDS)), state=bytes([draw(small)]))],
+        alerts=[alert(f"a{draw(small)}", minutes=draw(minutes), brand=draw(st.sampled_from(BRANDS)))],
+        near_misses=[near_miss(f"n{draw(small)}", minutes=draw(minutes))],
+        incidents=[
+            incident(f"i{draw(small)}", minutes=draw(minutes), status=draw(st.sampled_from(["open", "resolved"])))
+        ],
+        notifications=[
+            notification(
+                f"o{number}", about=f"i{number % 2}", receiver=f"r{draw(st.integers(0, 1))}", minutes=draw(minutes)
+            )
+            for number in draw(st.lists(st.integers(0, 5), max_size=3))
+        ],
+        dead_letters=[dead_letter(bytes([draw(small)]), minutes=draw(minutes))],
+        cursors={"s": bytes([draw(small)])},
+    )
+    return lambda store: store.commit(batch)
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> Callable[[Store], object]:
+    order, time, what = (
+        f"o{draw(st.integers(0, 5))}",
+        at(draw(minutes)),
+        draw(st.sampled_from(["sent", "retry", "refused"])),
+    )
+
+    def deliver(store: Store) -> None:
+        if order not in {entry.notification.id for entry in store.outbox()}:
+            return
+        if what == "sent":
+            store.mark_sent(order, at=time, handle=f"h{order}")
+        elif what == "retry":
+            store.mark_retry(order, next_at=time, error="503")
+        else:
+            store.mark_refused(order, at=time, error="gone")
+
+    return deliver
+
+
+@st.composite
+def purges(draw: st.DrawFn) -> Callable[[Store], object]:
+    before = at(draw(minutes))
+    return lambda store: store.purge(posts_before=before)
+
+
+@st.composite
+def replays(draw: st.DrawFn) -> Callable[[Store], object]:
+    letter, time = dead_letter(bytes([draw(small)])), at(draw(minutes))
+    return lambda store: store.mark_replayed(letter.id, at=time)
+
+
+asked = st.builds(
+    MentionQuery,
+    brand=st.sampled_from(["", *BRANDS]),
+    text=st.sampled_from(["", *QUERIES]),
+    since=st.none() | minutes.map(at),
+    until=st.none() | minutes.map(at),
+    sentiment=st.sampled_from(["", "negative", "unscored"]),
+    urgency=st.sampled_from(["", "critical", "low"]),
+    network=st.sampled_from(["", "vk"]),
+    lang=st.sampled_from(["", "kk"]),
+    limit=st.integers(0, 5) | st.just(50),
+    offset=st.integers(0, 4),
+)
+
+
+def answers(store: Store, queries: list[MentionQuery]) -> list[Any]:
+    """Everything that a store can be asked."""
+    ids = sorted({one.id for one in store.posts()})
+    return [
+        [(store.search(query), store.count(query), store.stats(query)) for query in queries],
+        list(store.posts()),
+        list(store.posts(since=at(2), until=at(5))),
+        store.known_versions(ids),
+        [store.evidence(post_id) for post_id in ids],
+        [store.mentions_of(post_id) for post_id in ids],
+        store.fold_keys("f"),
+        [store.fold_state("f", brand) for brand in BRANDS],
+        store.cursor("s"),
+        store.alerts(),
+        store.alerts(brand=BRANDS[0], limit=2),
+        store.near_misses(),
+        store.incidents(),
+        store.incidents(status="open", limit=2, offset=1),
+        [store.outbox_due(at(minute), limit) for minute in (0, 3, 6) for limit in (2, 20)],
+        store.outbox(),
+        [store.outbox_handle(f"i{number}", f"r{receiver}") for number in range(2) for receiver in range(2)],
+        store.dead_letters(),
+        store.dead_letters(pending=False, reason="bad_json"),
+    ]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    steps=st.lists(st.one_of(commits(), commits(), deliveries(), purges(), replays()), max_size=8),
+    queries=st.lists(asked, min_size=2, max_size=6),
+)
+def test_every_store_answers_alike_after_any_history(
+    steps: list[Callable[[Store], object]], queries: list[MentionQuery]
+) -> None:
+    memory = MemoryStore()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tocsin.db"
+        sqlite = open_store(path)
+        try:
+            for step in steps:
+                assert step(memory) == step(sqlite)
+            assert answers(sqlite, queries) == answers(memory, queries)
+            sqlite.close()
+            sqlite = open_store(path)
+            assert answers(sqlite, queries) == answers(memory, queries), "the same after opening it again"
+        finally:
+            sqlite.close()
+
+
+@settings(max_examples=30, deadline=None)
+@given(steps=st.lists(commits(), min_size=1, max_size=6), queries=st.lists(asked, min_size=2, max_size=4))
+def test_the_last_batch_again_changes_nothing(
+    steps: list[Callable[[Store], object]], queries: list[MentionQuery]
+) -> None:
+    once, twice = MemoryStore(), MemoryStore()
+    for step in steps:
+        step(once)
+        step(twice)
+    before = answers(twice, queries)
+    steps[-1](twice)
+    assert without_history(answers(twice, queries)) == without_history(before)
+
+
+def without_history(given_answers: list[Any]) -> list[Any]:
+    """A batch that itself edits a post twice adds to the history of versions when it is repeated; nothing else."""
+    return [answer for place, answer in enumerate(given_answers) if place not in {1, 2, 4}]
