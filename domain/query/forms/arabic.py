@@ -34,8 +34,3 @@ def arabic(word: str) -> list[Pattern]:
     if bare.endswith("ه") and len(bare) > _SHORT:
         return [Pattern(bare[:-1], _FEMININE, _HEADS)]
     return [Pattern(bare, _SHORT_TAILS if len(bare) <= _SHORT else _TAILS, _HEADS)]
-
-
-def heads() -> frozenset[str]:
-    """What may stand before an Arabic word, for an index that can only look up beginnings."""
-    return _HEADS
