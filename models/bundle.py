@@ -9,7 +9,7 @@ from domain.errors import ModelError
 
 MAX_TOKENS = 128
 WINDOWS = 2
-"""A text is read in windows of `MAX_TOKENS` tokens (the first and last are marks), at most this many; they are averaged."""
+"""A text is read in windows of `MAX_TOKENS` tokens (the first and last are marks), at most this many, averaged."""
 
 DEFAULT = Path(__file__).parent / "artefact"
 BUILD = "python -m models.training.build"

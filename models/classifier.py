@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self, cast
+from typing import Protocol, Self, cast
 
 import msgspec
 import numpy as np
@@ -19,15 +19,25 @@ from models import bundle
 from models.encoding import TextEncoder, Vector
 from models.text import prepare
 
-_REMEMBERED = 4096
+REMEMBERED = 4096
+"""How many judged texts are kept: reposts and copied texts cost nothing."""
+
 _DECIMALS = 4
 _LABELLED = 2
+
+
+class VectorSource(Protocol):
+    """What the judge needs of an encoder."""
+
+    def vectors(self, texts: Sequence[str]) -> list[Vector]:
+        """One vector a prepared text, in order."""
+        ...
 
 
 class Judge:
     """The first rung: heads on a frozen multilingual encoder. Safe to call from several threads."""
 
-    def __init__(self, encoder: TextEncoder, heads: bundle.Heads, name: str) -> None:
+    def __init__(self, encoder: VectorSource, heads: bundle.Heads, name: str) -> None:
         self.name = name
         self._encoder = encoder
         self._heads = [_Linear(head) for head in heads.heads]
@@ -43,7 +53,7 @@ class Judge:
         return cls(TextEncoder(folder, threads=threads), heads, manifest.name)
 
     def classify(self, texts: Sequence[Judgeable]) -> list[Judgement]:
-        """Judge each text, in order. Unsupported languages and texts without a word are `unscored`, with the reason."""
+        """Judge each text, in order; without words or in an unsupported language it is `unscored`, with a reason."""
         prepared = [prepare(text.text) for text in texts]
         reasons = [_unjudgeable(words, text.lang) for words, text in zip(prepared, texts, strict=True)]
         wanted = {words for words, reason in zip(prepared, reasons, strict=True) if not reason}
@@ -85,7 +95,7 @@ class Judge:
     def _remember(self, fresh: dict[str, Judgement]) -> None:
         with self._lock:
             self._remembered.update(fresh)
-            while len(self._remembered) > _REMEMBERED:
+            while len(self._remembered) > REMEMBERED:
                 self._remembered.popitem(last=False)
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from domain.errors import ModelError
 
-_LABELS = 176
+LANGUAGES = 176
+"""How many languages the model knows."""
+
 _LABEL = len("__label__")
 
 
@@ -25,6 +27,9 @@ def probabilities() -> Callable[[str, int], dict[str, float]]:
 
     model = fasttext_pybind.fasttext()
     model.loadModel(str(path))
-    return lambda text, k=_LABELS: {
-        label[_LABEL:]: min(score, 1.0) for score, label in model.predict(text + "\n", k, 0.0, "replace")
-    }
+
+    def likeliest(text: str, k: int) -> dict[str, float]:
+        # A line is a text to fastText; it has no bound on a probability but rounding.
+        return {label[_LABEL:]: min(share, 1.0) for share, label in model.predict(f"{text}\n", k, 0.0, "replace")}
+
+    return likeliest

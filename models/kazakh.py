@@ -19,12 +19,13 @@ _WHOLE, _ENDS = 6, 3
 _PAIRS = {
     "sh": "ш", "zh": "ж", "ch": "ч", "gh": "г", "kh": "х", "ts": "ц", "ya": "я", "yu": "ю", "yo": "е", "ng": "н",
 }  # fmt: skip
-_SINGLE = {
-    "a": "а", "b": "б", "c": "ц", "d": "д", "e": "е", "f": "ф", "g": "г", "h": "х", "i": "и", "j": "ж", "k": "к", "l": "л",
-    "m": "м", "n": "н", "o": "о", "p": "п", "q": "к", "r": "р", "s": "с", "t": "т", "u": "у", "v": "в", "w": "у", "x": "х",
-    "y": "ы", "z": "з", "ä": "а", "á": "а", "ə": "а", "ö": "о", "ó": "о", "ü": "у", "ú": "у", "ū": "у", "ŭ": "у",
-    "ǵ": "г", "ğ": "г", "ı": "ы", "ñ": "н", "ń": "н", "ş": "ш", "ç": "ч",
-}  # fmt: skip
+_SINGLE = dict(
+    zip(
+        "abcdefghijklmnopqrstuvwxyzäáəöóüúūŭǵğıñńşç",
+        "абцдефгхижклмнопкрстувухызаааооууууггыннш" + "ч",
+        strict=True,
+    )
+)
 _LATIN = re.compile("|".join(_PAIRS) + "|[" + "".join(_SINGLE) + "]")
 
 
@@ -34,7 +35,7 @@ class _Table(msgspec.Struct, frozen=True):
 
 
 def features(text: str) -> Iterator[str]:
-    """Names of what is seen in `text`: `^word$`, `^beg`, `ing$`, `ng$`, with Kazakh letters folded to Russian ones."""
+    """Names of what is seen in `text`: `^word$`, `^beg`, `ing$`, `ng$`, Kazakh letters folded to Russian ones."""
     for word in _WORD.findall(text.lower().translate(_FOLDED)):
         if len(word) <= _WHOLE:
             yield f"^{word}$"

@@ -10,6 +10,7 @@ import re
 from functools import cache
 
 from models.fasttext import probabilities
+from models.function_words import ARABIZI_WORDS, CZECH_WORDS, ENGLISH_WORDS
 from models.kazakh import KAZAKH_LETTERS, kazakh_odds, romanised_odds
 
 UNKNOWN = "und"
@@ -34,23 +35,6 @@ _PERSIAN_LETTERS = frozenset("پچژگکیےۓٹڈڑںھہۀەۆێڕڵېۍ")
 _SURE = 0.99
 
 _CZECH_LETTERS = frozenset("ěřů")
-_CZECH_WORDS = frozenset(
-    "jsem jste jsou jsme bych bude bylo byla byly bude budou neni jeste taky take tady tam kdyz proc nebo aby ale uz jen "
-    "jak kde kdo co ze se si mi me mne nam vam ten ta tato toto pro pri pod nad moc dobry dobre dekuji diky dik prosim "
-    "fakt asi snad treba hezky super nic neco nekdo vsechno vsichni jako tak hned dnes zitra vcera rok cena zbozi obchod "
-    "prodejna objednavka mate mame maji muze muzu nemuzu nejde nefunguje funguje chci chce ma nema byt jde jdu po ktery "
-    "ktera ktere vas vase nas nase jeho jeji jejich tohle tenhle tahle hodne spatny skvely nejlepsi ano je tu byste mohla mohli kdyby jenze takhle bez "
-    "kazdy vypada pekne pekny krasna krasny krasne nadhera skoda spravne zdarma slevu sleva akce jo joo ty na do od mam "
-    "jsi by ho ji mu mit dat byl nikdo nikdy porad vubec uplne opravdu dost lepsi presne zase uzasna uzasny".split()
-)
-_ENGLISH_WORDS = frozenset(
-    "the and you your for not with this that have was are but what when how why its it's i'm can't don't my we they from "
-    "just please thanks thank love best worst great good bad still never get got been is of to in on it".split()
-)
-_ARABIZI_WORDS = frozenset(
-    "wallah wallahi inshallah enshallah mashallah habibi habibti yalla khalas leh lesh leish msh mesh mish mafi keda kda "
-    "ana enta enti ento 7aga haga gamed kteer ktir bas ma3 3ala 3la 3an 3ashan 3shan fe el kol kul ya3ni".split()
-)
 _ARABIZI = re.compile(r"^(?=.*[a-z])[a-z']*[35792][a-z'35792]+$|^[a-z]+[379][a-z]*$")
 
 _FLOOR = 0.01
@@ -96,8 +80,7 @@ class LanguageDetector:
 
     def _cyrillic(self, words: str, claim: str) -> tuple[str, float]:
         letters = set(words)
-        odds = kazakh_odds(words) + (_LETTER_ODDS * math.log(_CLAIM) if claim == "kk" else 0.0)
-        odds -= math.log(_CLAIM) if claim == "ru" else 0.0
+        odds = kazakh_odds(words) + math.log(_CLAIM) * ((claim == "kk") - (claim == "ru"))
         typed = letters & KAZAKH_LETTERS
         if not letters.isdisjoint(_KAZAKH_ALONE) or typed - {"і"}:
             odds += _LETTER_ODDS + len(typed)
@@ -128,15 +111,15 @@ class LanguageDetector:
     def _latin(self, words: str, claim: str) -> tuple[str, float]:
         split = set(words.split())
         weights = dict(self._probabilities(words, 12))
-        top = max(weights.values())
+        top = max(weights.values(), default=0.0)
         for code, prior in _PRIOR.items():
             weights[code] = prior * max(weights.get(code, 0.0), _FLOOR)
         if words.isascii():  # Czech typed without its diacritics looks like its neighbours
             weights["cs"] += _NEIGHBOUR_SHARE * sum(weights.get(code, 0.0) for code in _NEIGHBOURS)
         elif not _CZECH_LETTERS.isdisjoint(words):
             weights["cs"] *= _WORD_WEIGHT**_MOST_WORDS
-        weights["cs"] *= _WORD_WEIGHT ** min(_MOST_WORDS, len(split & _CZECH_WORDS))
-        weights["en"] *= _WORD_WEIGHT ** min(_MOST_WORDS, len(split & _ENGLISH_WORDS))
+        weights["cs"] *= _WORD_WEIGHT ** min(_MOST_WORDS, len(split & CZECH_WORDS))
+        weights["en"] *= _WORD_WEIGHT ** min(_MOST_WORDS, len(split & ENGLISH_WORDS))
         if top < _UNSURE:
             self._typed_in_latin(words, split, weights)
         if claim in weights:
@@ -145,7 +128,7 @@ class LanguageDetector:
 
     def _typed_in_latin(self, words: str, split: set[str], weights: dict[str, float]) -> None:
         """Arabic in Latin letters and digits, and Kazakh in Latin letters: unknown to the model, so best effort."""
-        arabizi = sum(word in _ARABIZI_WORDS or _ARABIZI.match(word) is not None for word in split)
+        arabizi = sum(word in ARABIZI_WORDS or _ARABIZI.match(word) is not None for word in split)
         if 3 * arabizi > len(split):
             weights["ar"] = weights.get("ar", 0.0) + _FLOOR * _WORD_WEIGHT ** (2 * min(_MOST_WORDS, arabizi))
         odds = romanised_odds(words)

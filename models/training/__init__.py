@@ -1,0 +1,1 @@
+"""How the shipped model was made, runnable again: the encoder from its package, the heads from the sets."""

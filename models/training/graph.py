@@ -32,10 +32,8 @@ class _Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         head = shape.hidden // shape.heads
-        for name, value in {
-            "flat": [-1, shape.hidden], "last": [-1], "first": [0], "step": [1], "three_heads": [3, shape.heads, head],
-            "width": [shape.hidden],
-        }.items():  # fmt: skip
+        whole = {"flat": [-1, shape.hidden], "last": [-1], "first": [0], "step": [1], "width": [shape.hidden]}
+        for name, value in (whole | {"three_heads": [3, shape.heads, head]}).items():
             self.constant(name, np.array(value, np.int64))
         self.constant("per_step", np.array(1 / _LARGEST, np.float32))
         self.constant("smallest", np.array(1e-6, np.float32))
@@ -58,7 +56,7 @@ class _Graph:
         return self.node("LayerNormalization", names, output, axis=-1, epsilon=self.shape.epsilon)
 
     def linear(self, source: str, output: str, weight: Array, bias: Array) -> str:
-        """`source` (tokens, in) times `weight` (in, out) plus `bias`, both sides in 8 bits, a scale per row and column."""
+        """`source` (tokens, in) times `weight` (in, out) plus `bias`, in 8 bits, a scale per row and column."""
         scale = (np.abs(weight).max(axis=0) / _LARGEST).astype(np.float32)
         self.constant(f"{output}.q", np.clip(np.rint(weight / scale), -_LARGEST, _LARGEST).astype(np.int8))
         self.constant(f"{output}.s", scale)

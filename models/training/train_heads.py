@@ -147,11 +147,9 @@ def _rounded(values: npt.NDArray[np.float64]) -> list:  # type: ignore[type-arg]
 def _temperature(head: bundle.Head, seen: _Vectors) -> float:
     """The temperature under which the held-out answers are likeliest, each set counting the same."""
     judged = [one for one in _judged(head, seen) if one.trained]
-
-    def surprise(temperature: float) -> float:
-        return float(np.mean([one.surprise(temperature) for one in judged]))
-
-    return float(round(min(_TEMPERATURES, key=surprise), 2))
+    surprises = {float(t): float(np.mean([one.surprise(t) for one in judged])) for t in _TEMPERATURES}
+    likeliest = min(surprises, key=surprises.__getitem__)
+    return round(likeliest, 2)
 
 
 def _judged(head: bundle.Head, seen: _Vectors) -> list[Judged]:

@@ -37,8 +37,6 @@ _COMMON = 60_000
 """Pieces are in order of frequency: a Latin one up to this place stays whatever its language."""
 _SHORT = 3
 _POSSIBLE = 0.1
-LANGUAGES_ASKED = 176
-"""How many languages' probabilities the rule wants: all."""
 
 
 def kept(encoder: Encoder, probabilities: Callable[[str], dict[str, float]]) -> list[int]:
