@@ -20,7 +20,7 @@ from processors.fingerprint import Fingerprint, fingerprint
 
 WINDOW_TEXTS = 512
 WINDOW_TIME = timedelta(days=7)
-NEAR_BITS = 9
+NEAR_BITS = 8
 """Texts whose simhashes differ in at most this many of 64 bits tell the same story (measured: decision 0009)."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
