@@ -1,8 +1,9 @@
 """Rings for one post about something grave: health, safety, a leak, fraud, an outage, a court, a scandal.
 
 The classifier must hold it critical with at least `threshold` probability, and the author must be against the brand
-or the theme be a grave one. Reposts and near-duplicates of a story ring once; after an alert the same theme is quiet
-for `cool_down_minutes`. A post that nobody could judge never rings here.
+or the theme be a grave one. Unless the classifier is quite sure (`alone`), a second author must say something as
+grave within two hours: what is critical is at stake for more than one. Reposts and near-duplicates of a story ring
+once; after an alert the same theme is quiet for `cool_down_minutes`. A post that nobody could judge never rings here.
 """
 
 from datetime import timedelta
@@ -28,6 +29,7 @@ class Config(RuleConfig):
     kind: Literal["critical_mention"] = "critical_mention"
     name: str = Field("critical_mention", min_length=1, max_length=200, description="Unique name; default: the kind.")
     threshold: float = Field(0.5, gt=0, le=1, description="Least probability that a post is critical.")
+    alone: float = Field(0.8, gt=0, le=1, description="From this probability on a single post is enough.")
     grave: tuple[Theme, ...] = Field(GRAVE, description="Themes that ring even when the author is not negative.")
     cool_down_minutes: int = Field(60, ge=0, le=10_080, description="Quiet time per theme after an alert.")
 
@@ -62,7 +64,9 @@ def look(mention: Mention, *, config: Config) -> Hit | Reason | None:
         return _not(reason, "below_threshold")
     if judged.sentiment != "negative" and judged.theme not in config.grave:
         return _not(reason, "not_against_the_brand")
-    return Hit(reason=reason, severity="critical", group=judged.theme, cools=judged.theme)
+    return Hit(
+        reason=reason, severity="critical", group=judged.theme, cools=judged.theme, enough=chance >= config.alone
+    )
 
 
 def how_critical(judged: Judgement) -> float:

@@ -7,22 +7,26 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from alerting.config import RuleConfig
-from alerting.evidence import evidence_of
-from alerting.rules.memory import Memory
+from alerting.evidence import evidence_of, with_witness
+from alerting.rules.memory import VOICES_WITHIN, Memory
 from alerting.rules.near_miss import near_miss
-from domain.alert import Alert, Reason, Severity
+from domain.alert import Alert, Evidence, Reason, Severity
 from domain.event import Event, MentionEvent, Output
 from domain.ids import stable_id
 from domain.mention import Mention
 
 
 class Hit(Struct, frozen=True, kw_only=True):
-    """A mention that should ring: why, how loud, to which group of alerts it belongs, and what cools down after."""
+    """A mention that should ring: why, how loud, to which group of alerts it belongs, and what cools down after.
+
+    One that is not `enough` alone rings when another author says the like within two hours.
+    """
 
     reason: Reason
     severity: Severity
     group: str
     cools: str
+    enough: bool = True
 
 
 Look = Callable[[Mention], Hit | Reason | None]
@@ -63,16 +67,25 @@ class SingleMention:
             return state, []
         if isinstance(found, Reason):
             return self._missed(state, mention, found)
-        state = state.told(mention)
-        if state.cooling(found.cools, mention.event_at, self.cool_down):
-            return self._missed(state, mention, _cooling(found, self.cool_down))
-        return state.rang(found.cools, mention.event_at), [self._alert(mention, found)]
+        return self._hit(state.told(mention), mention, found)
+
+    def _hit(self, state: Memory, mention: Mention, hit: Hit) -> tuple[Memory, list[Output]]:
+        evidence = evidence_of(mention)
+        if not hit.enough:
+            state = state.joined_by(mention)
+            if len({voice.author for voice in state.voices}) == 1:
+                return self._missed(state, mention, _instead(hit, "alone", VOICES_WITHIN))
+            for voice in state.voices[:-1]:
+                evidence = with_witness(evidence, voice.post)
+        if state.cooling(hit.cools, mention.event_at, self.cool_down):
+            return self._missed(state, mention, _instead(hit, "cooling_down", self.cool_down))
+        return state.rang(hit.cools, mention.event_at), [self._alert(mention, hit, evidence)]
 
     def _concerns(self, event: MentionEvent) -> bool:
         heard = event.change != "deleted" and event.mention.post.origin != "backfill"
         return heard and self.config.watches(event.brand)
 
-    def _alert(self, mention: Mention, hit: Hit) -> Alert:
+    def _alert(self, mention: Mention, hit: Hit, evidence: Evidence) -> Alert:
         return Alert(
             id=stable_id("alert", mention.brand, self.config.name, hit.reason.code, mention.id),
             brand=mention.brand,
@@ -82,7 +95,7 @@ class SingleMention:
             severity=hit.severity,
             at=mention.event_at,
             reason=hit.reason,
-            evidence=evidence_of(mention),
+            evidence=evidence,
         )
 
     def _missed(self, state: Memory, mention: Mention, reason: Reason) -> tuple[Memory, list[Output]]:
@@ -100,14 +113,14 @@ class SingleMention:
         return after, [miss]
 
 
-def _cooling(hit: Hit, cool_down: timedelta) -> Reason:
+def _instead(hit: Hit, code: str, window: timedelta) -> Reason:
     reason = hit.reason
     return Reason(
-        code="cooling_down",
+        code=code,
         observed=reason.observed,
         expected=reason.expected,
         threshold=reason.threshold,
-        window_seconds=int(cool_down.total_seconds()),
+        window_seconds=int(window.total_seconds()),
         numbers={**reason.numbers, "about": hit.cools},
         model=reason.model,
     )

@@ -63,8 +63,28 @@ def test_what_is_not_sure_or_not_against_the_brand_or_not_judged_does_not_ring(
 
 
 def test_calm_words_about_something_grave_ring() -> None:
-    calm = judged("neutral", "critical", "fraud_security", critical=0.8)
+    calm = judged("neutral", "critical", "fraud_security", critical=0.85)
     assert alerts(ring(critical(), heard("a", at(1), judgement=calm)))
+
+
+def test_when_it_is_not_sure_a_second_author_must_say_the_like() -> None:
+    likely = judged("negative", "critical", "fraud_security", critical=0.6)
+    other = judged("negative", "critical", "legal", critical=0.6)
+    said = ring(
+        critical(),
+        heard("a", at(1), author="one", judgement=likely),
+        heard("b", at(1.2), author="one", judgement=likely),
+        heard("c", at(1.3), author="two", story="a", judgement=likely),
+        heard("d", at(3.9), author="three", judgement=likely),
+        heard("e", at(4.9), author="four", judgement=other),
+    )
+    (alert,) = alerts(said)
+    assert (alert.at, alert.group) == (at(4.9), "legal")
+    assert alert.evidence.themes == {"legal": 1, "fraud_security": 1}
+    assert alert.evidence.first is not None
+    assert alert.evidence.first.mention_id == "d"
+    assert misses(said) == ["alone", "alone"]
+    assert alerts(ring(critical(alone=0.5), heard("a", at(1), judgement=likely)))
 
 
 def test_a_story_rings_once_however_often_it_is_repeated() -> None:
