@@ -37,6 +37,16 @@ def host_of(url: str) -> str:
         return ""
 
 
+def server_of(url: str) -> str:
+    """Host of a URL, with the port where it is not the usual one: who is to be asked politely."""
+    try:
+        parts = split(url)
+    except SourceMisconfigured:
+        return ""
+    usual = parts.port in {None, *_DEFAULT_PORTS.values()}
+    return f"{parts.hostname}" if usual else f"{parts.hostname}:{parts.port}"
+
+
 def same_site(one: str, other: str) -> bool:
     """Whether two URLs lead to the same host and port; http and https on their own ports count as one."""
     a, b = split(one), split(other)

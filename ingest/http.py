@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from domain.errors import RetryLater, SourceMisconfigured, SourceStopped
 from domain.transport import Reply
-from ingest.addresses import host_of, join, same_site, site, split
+from ingest.addresses import join, same_site, server_of, site, split
 from ingest.bounded import end_of_event_within, read_bounded
 from ingest.guard import Guard
 from ingest.limiter import Limiter
@@ -267,15 +267,15 @@ class PoliteClient:
         await self._transport.aclose()
 
     def _turn(self, url: str, limiter_key: str | None) -> AbstractAsyncContextManager[None]:
-        host = host_of(url)
-        return self._limiter.turn(host, limiter_key or host)
+        server = server_of(url)
+        return self._limiter.turn(server, limiter_key or server)
 
     def _judge(self, reply: Reply, accepted: Collection[int], limiter_key: str | None) -> None:
         """Turn a status into an order to the runtime."""
         asked = asked_wait(reply.headers, self._clock())
-        where, host = site(reply.url), host_of(reply.url)
+        where, server = site(reply.url), server_of(reply.url)
         if asked and (reply.status in _BUSY or used_up(reply.headers)):
-            self._limiter.pause(limiter_key or host, asked)
+            self._limiter.pause(limiter_key or server, asked)
         if reply.status in accepted or _SUCCESS <= reply.status < _REDIRECTION:
             return
         if reply.status in _BUSY:

@@ -99,8 +99,11 @@ class Listener:
             self._metrics.source_last_post.labels(self.source.name).set(now.timestamp())
         refused = len(page.dead_letters)
         self.health.refused_in_a_row = 0 if page.records else self.health.refused_in_a_row + refused
+        for trouble in page.troubles:
+            self._metrics.source_errors.labels(self.source.name, "partial").inc()
+            log.warning("part of a source failed", source=self.source.name, why=trouble)
         await self._put(Arrival(self.source, page, now))
-        if not self.source.finite:
+        if not self.source.finite and (page.wait > 0 or not page.records):
             self.idle.set()
 
     def _flooded(self) -> bool:
