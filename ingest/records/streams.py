@@ -5,12 +5,14 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
 from ingest.records.row import Unreadable
 
+if TYPE_CHECKING:
+    from ingest.records.zstd import ZstdReader
+
 BLOCK = 262_144
-_LARGEST_ZSTD_WINDOW = 2**27
 
 
 class ByteStream:
@@ -46,14 +48,13 @@ class ByteStream:
         self._raw.close()
 
 
-def _unpacked(raw: BinaryIO, suffix: str) -> BinaryIO | gzip.GzipFile:
+def _unpacked(raw: BinaryIO, suffix: str) -> "BinaryIO | gzip.GzipFile | ZstdReader":
     if suffix == ".gz":
         return gzip.GzipFile(fileobj=raw)
     if suffix == ".zst":
-        from zstandard import ZstdDecompressor
+        from ingest.records.zstd import ZstdReader
 
-        unpacker = ZstdDecompressor(max_window_size=_LARGEST_ZSTD_WINDOW)
-        return cast("BinaryIO", unpacker.stream_reader(raw, read_across_frames=True))
+        return ZstdReader(raw)
     return raw
 
 

@@ -2,12 +2,15 @@
 
 import gzip
 import json
+import random
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 
 from domain.dead_letter import RAW_LIMIT
 from domain.errors import SourceMisconfigured
@@ -202,14 +205,25 @@ async def test_one_json_array_is_refused_with_the_remedy(tmp_path: Path) -> None
         await file_source(tmp_path / "a.json").check()
 
 
-async def test_a_packed_file_that_ends_early_gives_what_it_has_and_a_dead_letter(tmp_path: Path) -> None:
-    whole = gzip.compress(b"".join(json.dumps(row(number)).encode() + b"\n" for number in range(2000)), mtime=0)
-    (tmp_path / "a.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+@pytest.mark.parametrize(("name", "pack"), [("a.jsonl.gz", gzip.compress), ("a.jsonl.zst", zstandard.compress)])
+async def test_a_packed_file_that_ends_early_gives_what_it_has_and_a_dead_letter(
+    tmp_path: Path, name: str, pack: Callable[[bytes], bytes]
+) -> None:
+    rows = [row(number, text=random.Random(number).randbytes(500).hex()) for number in range(2000)]  # noise
+    whole = pack(b"".join(json.dumps(one).encode() + b"\n" for one in rows))
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2])
     write_jsonl(tmp_path / "b.jsonl", [row(9999)])
     found = await read_all(file_source(tmp_path / "*.*"))
     assert complaints(found)[-1][0] == "truncated"
     assert len(found.ids) > 500
     assert "p9999" in found.ids
+
+
+async def test_several_packed_parts_in_one_file_are_read_through(tmp_path: Path) -> None:
+    for name, pack in (("a.jsonl.gz", gzip.compress), ("b.jsonl.zst", zstandard.compress)):
+        parts = [pack(json.dumps(row(number)).encode() + b"\n") for number in range(5)]
+        (tmp_path / name).write_bytes(b"".join(parts))
+        assert len((await read_all(file_source(tmp_path / name))).ids) == 5
 
 
 @pytest.mark.parametrize("name", ["a.jsonl.gz", "a.jsonl.zst", "a.parquet"])
