@@ -200,6 +200,10 @@ class MemoryStore:
         entries = [entry for entry in self._contents.outbox.values() if status in {"", entry.status}]
         return _page(entries[::-1], limit)
 
+    def outbox_pending(self) -> int:
+        """See `Store.outbox_pending`."""
+        return sum(entry.status == "pending" for entry in self._contents.outbox.values())
+
     def outbox_handle(self, incident_id: str, receiver: str) -> str:
         """See `Store.outbox_handle`."""
         sent = [

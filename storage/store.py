@@ -163,6 +163,10 @@ class Store(Protocol):
         """The outbox, latest decision first."""
         ...
 
+    def outbox_pending(self) -> int:
+        """How many notifications are not yet delivered."""
+        ...
+
     def outbox_handle(self, incident_id: str, receiver: str) -> str:
         """The handle of the first message sent about an incident to a receiver, or empty."""
         ...

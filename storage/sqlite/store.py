@@ -126,6 +126,12 @@ class SqliteStore:
         with self._connections.read() as connection:
             return outbox.latest(connection, status, limit)
 
+    def outbox_pending(self) -> int:
+        """See `Store.outbox_pending`."""
+        with self._connections.read() as connection:
+            (pending,) = connection.execute("SELECT count(*) FROM outbox WHERE status = 'pending'").fetchone()
+            return int(pending)
+
     def outbox_handle(self, incident_id: str, receiver: str) -> str:
         """See `Store.outbox_handle`."""
         with self._connections.read() as connection:

@@ -394,6 +394,7 @@ def test_a_notification_is_due_until_it_is_sent(store: Store) -> None:
     assert (entry.status, entry.attempts, entry.next_at, entry.handle) == ("pending", 0, at(5), "")
     store.mark_sent("o1", at=at(6), handle="ts:1")
     assert store.outbox_due(at(100)) == []
+    assert store.outbox_pending() == 0
     (entry,) = store.outbox(status="sent")
     assert (entry.attempts, entry.handle, entry.sent_at) == (1, "ts:1", at(6))
     assert store.outbox(status="pending") == []
@@ -446,6 +447,7 @@ def test_notifications_are_due_in_order_of_decision(store: Store) -> None:
     store.commit(Commit(notifications=[notification("o1", minutes=9), notification("o2", minutes=3)]))
     store.commit(Commit(notifications=[notification("o3", minutes=6, receiver="boss")]))
     assert [entry.notification.id for entry in store.outbox_due(at(10))] == ["o1", "o2", "o3"]
+    assert store.outbox_pending() == 3
     assert [entry.notification.id for entry in store.outbox_due(at(10), limit=2)] == ["o1", "o2"]
     assert [entry.notification.id for entry in store.outbox()] == ["o3", "o2", "o1"]
     assert [entry.notification.id for entry in store.outbox(limit=1)] == ["o3"]

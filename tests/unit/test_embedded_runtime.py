@@ -10,7 +10,6 @@ from storage.memory import MemoryStore
 from tests.kit.engine import build_engine, clock, record
 from tests.kit.scripted_source import MoodyStore, ScriptedSource, letter
 from tocsin.metrics import Metrics
-from tocsin.runtimes import embedded
 from tocsin.runtimes.embedded import EmbeddedRuntime, Pace, Summary
 
 
@@ -70,7 +69,7 @@ async def test_a_source_hears_of_its_cursor_only_after_the_commit() -> None:
 
 
 async def test_a_full_disk_holds_the_line_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded.Backoff, "next_delay", lambda _: 0.01)
+    monkeypatch.setattr("ingest.backoff.Backoff.next_delay", lambda _: 0.01)
     store = MoodyStore(refusals=3)
     runtime, summary = await run(store, ScriptedSource("kit", [[record(n, "aurora")] for n in range(5)]))
     assert ids(store) == {"0", "1", "2", "3", "4"}

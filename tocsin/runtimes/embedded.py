@@ -130,7 +130,7 @@ class EmbeddedRuntime:
             await listener.idle.wait()
         await self._queue.join()
         await self._ring(self._engine.drain)
-        while await self._write(partial(self._store.outbox, status="pending", limit=1)):
+        while await self._write(self._store.outbox_pending):
             self._delivery.set()
             await asyncio.sleep(0.05)
 
@@ -232,8 +232,7 @@ class EmbeddedRuntime:
         while True:
             self._delivery.clear()
             await self._courier.run_once()
-            pending = await self._write(partial(self._store.outbox, status="pending", limit=1000))
-            self._metrics.outbox_pending.set(len(pending))
+            self._metrics.outbox_pending.set(await self._write(self._store.outbox_pending))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._delivery.wait(), 1.0)
 

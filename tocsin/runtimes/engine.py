@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from domain.dead_letter import RAW_LIMIT, DeadLetter
@@ -157,7 +156,7 @@ class Engine:
             reason=reason,
             detail=detail,
             where=record.post.place,
-            raw=(record.raw or msgspec.json.encode(record.post))[:RAW_LIMIT],
+            raw=(record.raw or record.post.wording.encode("utf-8", "surrogatepass"))[:RAW_LIMIT],
             at=self._clock(),
         )
 
