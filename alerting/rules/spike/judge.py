@@ -15,7 +15,7 @@ WARM_HOURS = 24
 """From so many hours of baseline on, the ordinary line holds."""
 FEWEST_HOURS = 6
 """With fewer there is no telling what is usual."""
-ABSURD_RATIO, ABSURD_MINIMUM = 8.0, 15
+ABSURD_RATIO, ABSURD_MINIMUM = 20.0, 20
 WARMING_UP_CHANCE = 10
 """What it takes to ring between the two; the chance may be ten times larger, because so little is known."""
 WEEK = 7
