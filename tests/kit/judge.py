@@ -39,7 +39,8 @@ def reference_vector(source: e5_file.Encoder, ids: list[int], layers: int) -> Ar
     def norm(state: Array, name: str) -> Array:
         centred = state - state.mean(axis=1, keepdims=True)
         scaled = centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + shape.epsilon)
-        return scaled * source.floats(f"{name}.w") + source.floats(f"{name}.b")
+        normed: Array = scaled * source.floats(f"{name}.w") + source.floats(f"{name}.b")
+        return normed
 
     def linear(state: Array, name: str) -> Array:
         product: Array = state @ source.q4(f"{name}.w", state.shape[1]).dequantised().T
