@@ -274,6 +274,7 @@ async def test_a_packed_answer_within_the_limit_is_unpacked(server: ScriptedServ
 @pytest.mark.parametrize(
     ("body", "encoding"),
     [(b"not gzip", "gzip"), (gzip.compress(b"x" * 1_000)[:-10], "gzip"), (b"x", "br"), (b"x", "gzip, gzip")],
+    ids=["not packed", "cut short", "unknown", "twice"],
 )
 async def test_broken_or_unasked_compression_is_tried_again(
     server: ScriptedServer, client: PoliteClient, body: bytes, encoding: str
