@@ -61,7 +61,9 @@ def _integrations(known: Mapping[str, Integration]) -> Iterator[str]:
         module = integration.load()
         yield f"## {kind}"
         yield prose(module.__doc__)
-        yield keys(module.Config, without=KIND)
+        said = prose(module.Config.__doc__)
+        yield "" if said in prose(module.__doc__) else said
+        yield keys(module.Config, without=KIND, name_is_kind=kind)
 
 
 def config() -> str:
@@ -122,7 +124,7 @@ def _command(context: click.Context) -> Iterator[str]:
     records = [
         record
         for parameter in context.command.get_params(context)
-        if parameter.name != "help" and (record := parameter.get_help_record(context))
+        if "--help" not in parameter.opts and (record := parameter.get_help_record(context))
     ]
     yield table(("option", "what it does"), ((code(flag), text) for flag, text in records))
 

@@ -17,9 +17,15 @@ _LIMITS = {
 }
 
 
-def keys(model: type[BaseModel], *, without: frozenset[str] = frozenset()) -> str:
-    """The table of every key the model knows; nested tables are written with dots."""
+def keys(model: type[BaseModel], *, without: frozenset[str] = frozenset(), name_is_kind: str = "") -> str:
+    """The table of every key the model knows; nested tables are written with dots.
+
+    With `name_is_kind`, `name` may be left out: the configuration's reader then takes the kind for it.
+    """
     schema = model.model_json_schema()
+    if name_is_kind:
+        schema["properties"]["name"]["default"] = name_is_kind
+        schema["required"] = [key for key in schema.get("required", ()) if key != "name"]
     return table(HEAD, _rows(schema, schema.get("$defs", {}), "", without))
 
 
@@ -31,7 +37,7 @@ def _rows(schema: Schema, defs: Schema, prefix: str, without: frozenset[str]) ->
         key = prefix + name
         inner = _nested(said, defs)
         if inner is not None:
-            yield key, "table", "", str(said.get("description", ""))
+            yield code(key), "table", "", str(said.get("description", ""))
             yield from _rows(inner, defs, f"{key}.", frozenset())
             continue
         secret = _is_secret(said)
