@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from domain.alert import Evidence, Witness
 from domain.mention import Mention
 
-QUOTE_LIMIT = 500
+QUOTE_LIMIT = 300
 TOP = 5
 NOTHING = Evidence()
 
 
 def witness(mention: Mention) -> Witness:
-    """Enough of a mention to read it and open it; the text is cut to 500 characters."""
+    """Enough of a mention to read it and open it; the text is cut to 300 characters."""
     post, judged = mention.post, mention.judgement
     return Witness(
         mention_id=mention.id,

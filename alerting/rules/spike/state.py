@@ -1,4 +1,4 @@
-"""What the spike rule remembers of a brand, all of it bounded: about 20 kB for a busy one."""
+"""What the spike rule remembers of a brand, all of it bounded: some 50 kB for a busy one."""
 
 from datetime import UTC, datetime
 
