@@ -73,7 +73,7 @@ class IncidentConfig(Table):
     """How alerts become incidents, and how often people hear of them. Times are seconds of event time."""
 
     group_wait_seconds: int = Field(
-        30, ge=0, le=3600, description="How long a new incident waits for its companions before people are told."
+        0, ge=0, le=3600, description="How long a new incident waits for its companions before people are told."
     )
     group_interval_seconds: int = Field(
         900, ge=0, le=86_400, description="Shortest time between two messages about one incident."

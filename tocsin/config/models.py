@@ -73,7 +73,7 @@ class ModelConfig(Section):
     """Which transformer judges, and with how many threads."""
 
     path: Path | None = Field(None, description="Folder of the model; default: the one that `make setup` built.")
-    threads: int = Field(1, ge=1, le=64, description="Threads for one batch.")
+    threads: int = Field(2, ge=1, le=64, description="Threads for one batch.")
 
 
 LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
