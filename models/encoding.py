@@ -5,6 +5,7 @@ whatever else is asked for with it.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
 
@@ -28,15 +29,19 @@ class TextEncoder:
 
     def __init__(self, folder: Path, *, threads: int) -> None:
         self._tokenizer = Tokenizer.from_file(str(folder / bundle.TOKENIZER))
-        self._encoder = Encoder(folder / bundle.ENCODER, threads=threads)
+        self._encoder = Encoder(folder / bundle.ENCODER)
+        # Whole runs side by side scale with the cores; the small matrices inside one run do not.
+        self._workers = ThreadPoolExecutor(threads, "tocsin-judge")
 
     def vectors(self, texts: Sequence[str]) -> list[Vector]:
         """One vector of (width) a prepared text: the mean over all its tokens, window by window."""
         windows = [(number, window) for number, text in enumerate(self._windows(texts)) for window in text]
         windows.sort(key=lambda window: len(window[1]))
         parts: list[list[tuple[int, Vector]]] = [[] for _ in texts]
-        for run in _runs(windows):
-            pooled = self._encoder.pooled([tokens for _, tokens in run])
+        runs = list(_runs(windows))
+        # The longest first, so that no worker is left alone with one at the end.
+        tokens_of = ([tokens for _, tokens in run] for run in reversed(runs))
+        for run, pooled in zip(reversed(runs), self._workers.map(self._encoder.pooled, tokens_of), strict=True):
             for (number, tokens), vector in zip(run, pooled, strict=True):
                 parts[number].append((len(tokens), vector))
         return [_mean(part) for part in parts]

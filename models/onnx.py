@@ -15,13 +15,12 @@ _ERRORS_ONLY = 3
 class Encoder:
     """A session of `encoder.onnx`: token ids of equal length in, one vector a text out."""
 
-    def __init__(self, path: Path, *, threads: int) -> None:
-        """Open `path`. `threads` work inside one run; they sleep between runs rather than spin."""
+    def __init__(self, path: Path) -> None:
+        """Open `path`. One thread works inside one run; several runs may be under way at once."""
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = _ERRORS_ONLY
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions share no base class but this
