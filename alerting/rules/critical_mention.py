@@ -56,7 +56,7 @@ def look(mention: Mention, *, config: Config) -> Hit | Reason | None:
     reason = Reason(
         code="critical",
         observed=round(chance, 4),
-        threshold=config.threshold,
+        threshold=config.alone if chance >= config.alone else config.threshold,
         numbers={"urgency": judged.urgency, "sentiment": judged.sentiment, "theme": judged.theme},
         model=judged.model,
     )

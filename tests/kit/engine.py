@@ -57,7 +57,7 @@ def clock() -> datetime:
     return START + timedelta(days=30)
 
 
-def build_engine(store: Store) -> Engine:
+def build_engine(store: Store, classifier: WordClassifier | None = None) -> Engine:
     """Build the pipeline with the usual rules over that store."""
     rules = [RULES[kind].load() for kind in ("critical_mention", "spike")]
     return Engine(
@@ -65,7 +65,7 @@ def build_engine(store: Store) -> Engine:
             Parts(
                 matcher=BrandMatcher(BRANDS),
                 detector=EnglishOnly(),
-                classifier=WordClassifier(),
+                classifier=classifier or WordClassifier(),
                 rules=[rule.build(rule.Config()) for rule in rules],
                 incidents=build_incidents(
                     IncidentConfig(), (RouteConfig(receiver="desk", severity="minor"),), receivers=("desk",)

@@ -17,7 +17,9 @@ from tests.kit.alerts import BRAND, alert, at, heard, judged, spike_alert
 
 
 def fold(*routes: RouteConfig, silences: tuple[Silence, ...] = (), **config: Any) -> Incidents:
-    return build(IncidentConfig(**{"group_wait_seconds": 30, **config}), routes, receivers=("duty",), silences=silences)
+    return build(
+        IncidentConfig(**{"group_wait_seconds": 30, **config}), routes, receivers=("duty",), silences=silences
+    )
 
 
 def told(fold: Incidents, *events: Event, state: IncidentsState | None = None) -> tuple[IncidentsState, list[Output]]:
@@ -48,7 +50,7 @@ def test_as_configured_by_default_the_first_alert_rings_at_once() -> None:
     usual = build(IncidentConfig(), (), receivers=("duty",))
     state, said = told(usual, alert("a", at(1)))
     assert usual.due(state) == at(1)
-    _, said = told(usual, Tick(brand="Aurora Air", at=at(1)), state=state)
+    _, said = told(usual, tick(at(1)), state=state)
     assert [one.kind for one in notices(said)] == ["opened"]
 
 

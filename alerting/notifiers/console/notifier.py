@@ -6,7 +6,7 @@ from datetime import datetime
 
 from alerting.message import compose
 from alerting.notifiers.console.config import Config
-from domain.errors import DeliveryRetry
+from domain.errors import DeliveryRefused, DeliveryRetry
 from domain.incident import Notification
 from domain.transport import Transport
 
@@ -40,6 +40,9 @@ class Console:
             else:
                 terminal.file.write(f"{message.plain}\n\n")
                 terminal.file.flush()
+        except BrokenPipeError:
+            # The reader of the pipe left for good: asked again, it would keep the outbox from ever being empty.
+            raise DeliveryRefused("nobody reads this terminal any more: the pipe is closed") from None
         except (OSError, ValueError, UnicodeEncodeError) as error:
             raise DeliveryRetry(f"the terminal cannot be written to ({type(error).__name__})") from None
         return ""
