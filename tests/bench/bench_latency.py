@@ -172,7 +172,7 @@ def main() -> None:
         print(
             f"alert p50 {figures['p50_seconds']:.2f} s, p99 {figures['p99_seconds']:.2f} s, "
             f"max {figures['max_seconds']:.2f} s at {figures['rate']:.0f} posts/s "
-            f"({figures['alerts_heard']:.0f} of {figures['alerts_expected']:.0f} alerts, {figures['posts']:,.0f} posts)"
+            f"({figures['alerts_heard']} of {figures['alerts_expected']} alerts, {figures['posts']:,} posts)"
         )
 
 
