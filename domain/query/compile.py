@@ -8,7 +8,7 @@ from domain.errors import QueryError
 from domain.query.document import NAME, WORD
 from domain.query.fields import FIELDS, Followers, field_value
 from domain.query.fold import compose, fold
-from domain.query.nodes import All, Either, Node, Nothing, Scope, Sequence, Term
+from domain.query.nodes import Clause, Node, Nothing, Scope, Sequence, Term
 from domain.query.syntax import DEEPEST, Prepared, prepare
 from domain.query.words import Almost, Exact, Forms, Name, Wildcard, WordTest
 
@@ -96,7 +96,7 @@ class _Compiler:
         node, negative = self.compile(tree.a, field, depth)
         if negative:
             # The negation of a pure negation: what it excludes is asked for.
-            return (Either((), node.excluded) if isinstance(node, Nothing) else node), False
+            return (Clause(welcome=node.excluded) if isinstance(node, Nothing) else node), False
         return Nothing((node,)), True
 
     def _and(self, tree: _Tree, field: str, depth: int) -> _Compiled:
@@ -110,7 +110,7 @@ class _Compiler:
                 required.append(node)
         if not required:
             return Nothing(tuple(excluded)), True
-        return All(tuple(required), tuple(excluded)), False
+        return Clause(required=tuple(required), excluded=tuple(excluded)), False
 
     def _or(self, tree: _Tree, field: str, depth: int) -> _Compiled:
         required: list[Node] = []
@@ -133,7 +133,7 @@ class _Compiler:
                 welcome.append(node)
         if not required and not welcome:
             return Nothing(tuple(excluded)), True
-        return Either(tuple(required), tuple(welcome), tuple(excluded)), False
+        return Clause(tuple(required), tuple(welcome), tuple(excluded)), False
 
     def _field(self, tree: _Tree, field: str, depth: int) -> _Compiled:
         name = tree.name.casefold()

@@ -124,36 +124,14 @@ class Sequence(Struct, frozen=True, gc=False):
         return index.every(test.narrowing() for test in self.tests)
 
 
-class All(Struct, frozen=True, gc=False):
-    """AND, with what must not be there."""
+class Clause(Struct, frozen=True, gc=False):
+    """AND and OR as Lucene means them: what must be there, what is welcome, and what must not be there.
 
-    required: tuple[Node, ...]
-    excluded: tuple[Node, ...] = ()
+    Where nothing is required, one welcome side must be there.
+    """
 
-    def find(self, document: Document) -> list[Found] | None:
-        """What every side found."""
-        found: list[Found] = []
-        for node in self.required:
-            part = node.find(document)
-            if part is None:
-                return None
-            found += part
-        return None if any(node.find(document) is not None for node in self.excluded) else found
-
-    def anchors(self) -> Anchors:
-        """The rarest side's."""
-        return best_of(node.anchors() for node in self.required)
-
-    def narrowing(self) -> str | None:
-        """Every side."""
-        return index.every(node.narrowing() for node in self.required)
-
-
-class Either(Struct, frozen=True, gc=False):
-    """OR as Lucene means it: with a + side the others are only welcome, and a - side forbids."""
-
-    required: tuple[Node, ...]
-    welcome: tuple[Node, ...]
+    required: tuple[Node, ...] = ()
+    welcome: tuple[Node, ...] = ()
     excluded: tuple[Node, ...] = ()
 
     def find(self, document: Document) -> list[Found] | None:

@@ -1,7 +1,7 @@
 """One contract, every source in the registry: what the runtime relies on, whichever network is behind it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -34,10 +34,14 @@ async def source(rig: Rig) -> AsyncIterator[Source]:
     await source.aclose()
 
 
-def http_rig(rig: Rig) -> Rig:
-    if rig.fail is None:
-        pytest.skip("not an HTTP source: it is asked of those only")
-    return rig
+def kinds_that(holds: Callable[[SourceCase], bool]) -> pytest.MarkDecorator:
+    """Ask this of those kinds only."""
+    return pytest.mark.parametrize("case", [kind for kind in all_kinds() if holds(case_of(kind))], indirect=True)
+
+
+replaying = kinds_that(lambda case: case.replays)
+endless = kinds_that(lambda case: case.endless)
+over_http = kinds_that(lambda case: case.http)
 
 
 async def test_every_readable_post_comes_and_every_unreadable_one_is_a_dead_letter(
@@ -62,9 +66,8 @@ async def test_posts_are_complete_and_plain(case: SourceCase, rig: Rig, source: 
         assert "<script" not in post.text
 
 
+@replaying
 async def test_it_goes_on_from_any_cursor_with_nothing_lost(case: SourceCase, rig: Rig, source: Source) -> None:
-    if not case.replays:
-        pytest.skip("its callers send again what was not committed")
     whole = await harvest(rig, source, quiet=case.quiet)
     for cut in range(len(whole.cursors) - 1):
         again = rig.make()
@@ -74,9 +77,8 @@ async def test_it_goes_on_from_any_cursor_with_nothing_lost(case: SourceCase, ri
         assert rest.versions <= whole.versions, "repeats are the same posts in the same versions"
 
 
-async def test_pages_before_a_cut_and_after_it_make_the_whole(case: SourceCase, rig: Rig) -> None:
-    if not case.replays:
-        pytest.skip("its callers send again what was not committed")
+@replaying
+async def test_pages_before_a_cut_and_after_it_make_the_whole(rig: Rig) -> None:
     seen, cursor = Harvest(), None
     for _ in range(500):
         fresh = rig.make()
@@ -90,9 +92,8 @@ async def test_pages_before_a_cut_and_after_it_make_the_whole(case: SourceCase, 
     assert seen.ids == rig.expected
 
 
+@replaying
 async def test_the_same_network_read_twice_gives_the_same_ids_and_versions(case: SourceCase, rig: Rig) -> None:
-    if not case.replays:
-        pytest.skip("its callers send again what was not committed")
     one, other = rig.make(), rig.make()
     first = await harvest(rig, one, quiet=case.quiet)
     second = await harvest(rig, other, quiet=case.quiet)
@@ -114,9 +115,9 @@ async def test_a_fetch_that_was_cancelled_is_done_again(
     assert (await harvest(rig, source, quiet=case.quiet)).ids == rig.expected
 
 
+@endless
 async def test_a_read_source_brings_only_what_is_new(case: SourceCase, rig: Rig, source: Source) -> None:
-    if rig.publish is None:
-        pytest.skip("a finite source: nothing is published later")
+    assert rig.publish is not None
     whole = await harvest(rig, source, quiet=case.quiet)
     fresh = set(rig.publish(3))
     rig.clock.advance(3600)
@@ -129,8 +130,9 @@ async def test_a_finite_source_ends_and_an_endless_one_does_not(case: SourceCase
     assert (await harvest(rig, source, quiet=case.quiet)).exhausted is source.finite
 
 
+@over_http
 async def test_busy_is_retried_when_the_network_says(rig: Rig, source: Source) -> None:
-    fail = http_rig(rig).fail
+    fail = rig.fail
     assert fail is not None
     fail("busy")
     with pytest.raises(RetryLater) as caught:
@@ -138,9 +140,10 @@ async def test_busy_is_retried_when_the_network_says(rig: Rig, source: Source) -
     assert caught.value.after == pytest.approx(7, abs=0.1)
 
 
+@over_http
 @pytest.mark.parametrize("failure", ["down", "busy", "garbage"])
 async def test_a_failing_network_loses_nothing(case: SourceCase, rig: Rig, source: Source, failure: str) -> None:
-    fail = http_rig(rig).fail
+    fail = rig.fail
     assert fail is not None
     fail(failure)  # type: ignore[arg-type]  # the parameters are the literals
     cursor = None

@@ -23,5 +23,10 @@ async def _start(folder: Path) -> AsyncIterator[Rig]:
 
 
 CASE = SourceCase(
-    kind="file", start=_start, config={"kind": "file", "name": "history", "path": "posts.jsonl"}, quiet=99
+    kind="file",
+    start=_start,
+    config={"kind": "file", "name": "history", "path": "posts.jsonl"},
+    quiet=99,
+    endless=False,
+    http=False,
 )

@@ -23,5 +23,10 @@ async def _start(folder: Path) -> AsyncIterator[Rig]:
 
 
 CASE = SourceCase(
-    kind="replay", start=_start, config={"kind": "replay", "name": "recorded", "path": "day.jsonl"}, quiet=99
+    kind="replay",
+    start=_start,
+    config={"kind": "replay", "name": "recorded", "path": "day.jsonl"},
+    quiet=99,
+    endless=False,
+    http=False,
 )

@@ -67,14 +67,17 @@ class SourceCase:
     """How one kind of source is put to the test.
 
     `config` is a minimal valid table. `replays` is whether the network gives again what was not committed (False for
-    a webhook, whose callers send again instead). `quiet` is how many pages in a row without a post mean that nothing
-    is left (a stream may need more than one).
+    a webhook, whose callers send again instead). `endless` is whether something can be published later, `http`
+    whether the network is asked and may fail. `quiet` is how many pages in a row without a post mean that nothing is
+    left (a stream may need more than one).
     """
 
     kind: str
     start: Callable[[Path], AbstractAsyncContextManager[Rig]]
     config: dict[str, Any]
     replays: bool = True
+    endless: bool = True
+    http: bool = True
     quiet: int = 1
 
 

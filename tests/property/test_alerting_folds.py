@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerting.config import IncidentConfig, RouteConfig
-from alerting.fold import AnyFold
 from alerting.incidents import build as build_incidents
 from alerting.rules import critical_mention, defaults, influencer, keyword, spike
 from alerting.rules.registry import RULES
@@ -19,6 +18,7 @@ from domain.event import Event, MentionEvent, Output, Tick
 from domain.incident import Incident, Notification
 from domain.silence import Silence
 from tests.kit.alerts import BRAND, alert, at, heard, judged, spike_alert
+from tocsin.stages import Fold
 
 JUDGEMENTS = [
     judged(),
@@ -28,7 +28,7 @@ JUDGEMENTS = [
     None,
 ]
 
-rules: list[AnyFold] = [
+rules: list[Fold[Any]] = [
     *(RULES[config.name].load().build(config) for config in defaults()),
     keyword.build(keyword.Config(words=["late"], cool_down_minutes=5)),
     spike.build(spike.Config(of="all", minimum=2, ratio=1.5, chance=0.05)),
@@ -53,7 +53,7 @@ def mentions(draw: st.DrawFn, *, span: float = 40, most: int = 60) -> list[Menti
     return events
 
 
-def run(fold: AnyFold, events: Sequence[Event], state: Any = None) -> tuple[Any, list[Output]]:
+def run(fold: Fold[Any], events: Sequence[Event], state: Any = None) -> tuple[Any, list[Output]]:
     state, said = fold.initial() if state is None else state, list[Output]()
     for event in events:
         state, more = fold.step(state, event)
@@ -61,7 +61,7 @@ def run(fold: AnyFold, events: Sequence[Event], state: Any = None) -> tuple[Any,
     return state, said
 
 
-def stored_and_read(fold: AnyFold, state: Any) -> Any:
+def stored_and_read(fold: Fold[Any], state: Any) -> Any:
     return msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=fold.state_type)
 
 

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from alerting.fold import AnyFold
 from alerting.rules import critical_mention, influencer, keyword
 from domain.alert import Alert, NearMiss
 from domain.event import Event, Output
 from tests.kit.alerts import at, heard, judged
+from tocsin.stages import Fold
 
 
-def ring(fold: AnyFold, *events: Event) -> list[Output]:
+def ring(fold: Fold[Any], *events: Event) -> list[Output]:
     state, said = fold.initial(), list[Output]()
     for event in events:
         state, more = fold.step(state, event)
@@ -28,7 +28,7 @@ def misses(said: list[Output]) -> list[str]:
     return [one.reason.code for one in said if isinstance(one, NearMiss)]
 
 
-def critical(**config: Any) -> AnyFold:
+def critical(**config: Any) -> Fold[Any]:
     return critical_mention.build(critical_mention.Config(**config))
 
 
