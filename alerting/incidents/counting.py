@@ -1,6 +1,6 @@
 """What a further mention means to an incident under way: one more in its count, and maybe a sign that it goes on."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -10,12 +10,15 @@ from domain.alert import Alert
 from domain.mention import Mention
 
 BUCKET = 300
+BEFORE = timedelta(hours=6)
+"""What was said longer before an incident than a rule looks back is not about it, however late it is heard."""
 URGENT = frozenset({"high", "critical"})
 
 
 def counted(one: Live, mention: Mention) -> Live:
     """The incident with one more mention, unchanged if it is not about that."""
-    if one.last_counted == mention.id or not concerns(one, mention):
+    before = mention.event_at < one.incident.opened_at - BEFORE
+    if before or one.last_counted == mention.id or not concerns(one, mention):
         return one
     incident, at = one.incident, mention.event_at
     watch = _heard(one.watch, at) if one.watch else None

@@ -45,7 +45,7 @@ class Memory(Struct, frozen=True, kw_only=True):
         return story_of(mention) in self.stories
 
     def too_old(self, mention: Mention) -> bool:
-        """Whether stories of that time are forgotten already."""
+        """Whether it is a day behind the latest heard: stories of that time are forgotten already."""
         return self.now is not None and self.now - mention.event_at >= STORY_LIFE
 
     def told(self, mention: Mention) -> "Memory":

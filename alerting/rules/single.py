@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from alerting.config import RuleConfig
 from alerting.evidence import evidence_of, with_witness
-from alerting.rules.memory import VOICES_WITHIN, Memory
+from alerting.rules.memory import STORY_LIFE, VOICES_WITHIN, Memory
 from alerting.rules.near_miss import near_miss
 from domain.alert import Alert, Evidence, Reason, Severity
 from domain.event import Event, MentionEvent, Output
@@ -35,7 +35,11 @@ Look = Callable[[Mention], Hit | Reason | None]
 
 @dataclass(frozen=True, kw_only=True)
 class SingleMention:
-    """Asks `look` about each new or edited mention. History rings nothing; a deletion changes nothing."""
+    """Asks `look` about each new or edited mention. History rings nothing; a deletion changes nothing.
+
+    A post a day behind the latest one heard of its brand comes too late to wake anyone: a file read from its newest
+    post to its oldest must not ring for what is over.
+    """
 
     config: RuleConfig
     kind: str
@@ -58,10 +62,10 @@ class SingleMention:
         if not isinstance(event, MentionEvent) or not self._concerns(event):
             return state, []
         mention = event.mention
+        state = state.at(mention.event_at)
         found = self.look(mention)
         if found is None:
             return state, []
-        state = state.at(mention.event_at)
         # A counter that moved on an old post is an edit too; whether it rang then is forgotten.
         if state.knows(mention) or (event.change == "edited" and state.too_old(mention)):
             return state, []
@@ -70,6 +74,8 @@ class SingleMention:
         return self._hit(state.told(mention), mention, found)
 
     def _hit(self, state: Memory, mention: Mention, hit: Hit) -> tuple[Memory, list[Output]]:
+        if state.too_old(mention):
+            return self._missed(state, mention, _instead(hit, "too_late", STORY_LIFE))
         evidence = evidence_of(mention)
         if not hit.enough:
             state = state.joined_by(mention)

@@ -29,7 +29,7 @@ def test_flags_win_over_the_environment_which_wins_over_the_file_which_wins_over
     environ = {"TOCSIN_CONSOLE__PORT": "2", "TOCSIN_RUNTIME__BATCH_SIZE": "2"}
     config = load(file, environ=environ, overrides={"console.port": 3, "model.threads": None})
     assert (config.console.port, config.runtime.batch_size, config.runtime.keep_posts_days) == (3, 2, 1)
-    assert config.model.threads == 1
+    assert config.model.threads == 2
 
 
 def test_the_file_in_the_working_folder_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,3 +152,11 @@ def test_a_folder_instead_of_a_file_is_a_sentence(tmp_path: Path) -> None:
 def test_tables_read_elsewhere_are_checked_the_same_way(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="brand: none is named"):
         parse({}, folder=tmp_path, environ={})
+
+
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [("Škoda", "Škoda"), ("Aurora Air", '"Aurora Air"'), ("Or", '"Or"'), ('Say "Hi"', '"Say \\"Hi\\""')],
+)
+def test_a_brand_without_a_query_is_looked_for_by_its_name(name: str, query: str) -> None:
+    assert BrandConfig(name=name).query == query

@@ -334,3 +334,9 @@ def test_due_is_when_something_happens_and_not_before(wait: int) -> None:
         state, said = told(ring, tick(due), state=state)
         seen += [one.kind for one in notices(said)]
     assert seen == ["opened", "resolved"]
+
+
+def test_what_was_said_long_before_an_incident_is_not_counted_in_it_however_late_it_is_heard() -> None:
+    opened: list[Event] = [spike_alert("a", at(30), mentions=10)]
+    state, _ = told(fold(), *opened, heard("yesterday", at(2)), heard("just before", at(29)), heard("after", at(31)))
+    assert state.live[0].incident.mentions == 12

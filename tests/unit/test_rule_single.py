@@ -193,3 +193,10 @@ def test_a_keyword_rule_that_cannot_be_read_is_refused(settings: dict[str, Any])
 def test_words_that_are_operators_or_hold_quotes_are_words() -> None:
     fold = keyword.build(keyword.Config(words=["OR", 'say "no"']))
     assert alerts(ring(fold, heard("a", at(1), text='they say "no" to everything')))
+
+
+def test_a_grave_post_a_day_behind_the_latest_one_is_too_late_to_wake_anyone() -> None:
+    said = ring(critical(), heard("new", at(40), judgement=judged()), heard("old", at(1), judgement=GRAVE))
+    assert alerts(said) == []
+    assert misses(said) == ["too_late"]
+    assert alerts(ring(critical(), heard("new", at(24), judgement=judged()), heard("old", at(1), judgement=GRAVE)))

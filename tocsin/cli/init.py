@@ -16,7 +16,7 @@ TEMPLATE = """\
 # ---- What to listen for: one [[brand]] for each. -----------------------------------------------------------
 {brands}
 # The query finds the brand: words match all their forms (Russian, Kazakh, Czech, Arabic, English), "..." keeps words
-# together; AND OR NOT, brackets, lang:ru, network:mastodon. Without a query, the name itself is looked for.
+# together; AND OR NOT, brackets, lang:ru, network:mastodon. Without a query, the name is looked for.
 # query = '"aurora air" OR auroraair OR @auroraair OR "Аврора Эйр"'
 # accounts = ["mastodon:auroraair"]     # the brand's own accounts: what they say is no mention
 # rivals = ["Borealis Jet"]             # compared with it in `tocsin stats`

@@ -16,6 +16,9 @@ from domain.brand import Brand
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
+OPERATORS = frozenset({"AND", "OR", "NOT", "TO"})
+
+
 class Section(BaseModel):
     """A table of tocsin.toml: read once, never changed, no key that Tocsin does not know."""
 
@@ -23,10 +26,13 @@ class Section(BaseModel):
 
 
 class BrandConfig(Section):
-    """A brand to listen for. Without a query, the name itself is looked for as a phrase."""
+    """A brand to listen for. Without a query, the name is: one word in all its forms, several as a phrase."""
 
     name: Name = Field(description="The brand's name, as reports and alerts will call it.")
-    query: str = Field("", description="Lucene query that finds it; default: the name as a phrase.")
+    query: str = Field(
+        "",
+        description="Lucene query that finds it; default: the name, one word in all its forms, several as a phrase.",
+    )
     accounts: tuple[str, ...] = Field((), description="The brand's own accounts, `network:handle`: not mentions.")
     rivals: tuple[Name, ...] = Field((), description="Names of the brands it is compared with.")
 
@@ -42,9 +48,10 @@ class BrandConfig(Section):
     @model_validator(mode="after")
     def _a_name_is_a_query(self) -> Self:
         if not self.query.strip():
+            word = self.name if self.name.isalnum() and self.name.upper() not in OPERATORS else ""
             escaped = self.name.replace("\\", "\\\\").replace('"', '\\"')
             # The model is frozen for everyone else; a default that depends on another field is filled in here.
-            object.__setattr__(self, "query", f'"{escaped}"')
+            object.__setattr__(self, "query", word or f'"{escaped}"')
         return self
 
     def brand(self) -> Brand:
