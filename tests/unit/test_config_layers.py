@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from alerting.rules.registry import USUAL_RULES
 from domain.errors import ConfigError
-from tocsin.config import load, parse
+from tocsin.config import BrandConfig, load, parse
 
 BRAND = '[[brand]]\nname = "Aurora Air"\n'
 
