@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from domain.errors import QueryError
 from domain.query.document import NAME, WORD
 from domain.query.fields import FIELDS, Followers, field_value
 from domain.query.fold import compose, fold
+from domain.query.grammar import Tree, parse
 from domain.query.nodes import Clause, Node, Nothing, Scope, Sequence, Term
 from domain.query.syntax import DEEPEST, Prepared, prepare
 from domain.query.words import Almost, Exact, Forms, Name, Wildcard, WordTest
@@ -21,13 +22,11 @@ _LARGEST_SLOP = 100
 _LOWER_OPERATORS = {"and", "or", "not"}
 # Escaped wildcards must survive unescaping; no text holds these characters.
 _LITERAL = {"*": "\ue000", "?": "\ue001"}
-_Tree: TypeAlias = Any
 
 
 def compile_tree(query: str) -> Node:
     """Parse and compile; raises QueryError."""
     from luqum.exceptions import ParseError
-    from luqum.thread import parse
 
     prepared = prepare(query)
     try:
@@ -60,7 +59,7 @@ class _Compiler:
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
-        self._steps: dict[str, Callable[[_Tree, str, int], _Compiled]] = {
+        self._steps: dict[str, Callable[[Tree, str, int], _Compiled]] = {
             "Group": lambda tree, field, depth: self.compile(tree.expr, field, depth),
             "FieldGroup": lambda tree, field, depth: self.compile(tree.expr, field, depth),
             "Boost": lambda tree, field, depth: self.compile(tree.expr, field, depth),
@@ -80,26 +79,26 @@ class _Compiler:
             "To": self._comparison,
         }
 
-    def place(self, tree: _Tree) -> int:
+    def place(self, tree: Tree) -> int:
         """Where a part of the query was typed."""
         while type(tree).__name__.endswith("Operation"):
             tree = tree.children[0]
         at = tree.pos if tree.pos is not None else 0
         return self.prepared.origin[min(at, len(self.prepared.text))]
 
-    def compile(self, tree: _Tree, field: str, depth: int) -> _Compiled:
+    def compile(self, tree: Tree, field: str, depth: int) -> _Compiled:
         if depth > 2 * DEEPEST:
             raise QueryError("The query is nested too deep", position=self.place(tree), remedy="write it flatter")
         return self._steps[type(tree).__name__](tree, field, depth + 1)
 
-    def _negation(self, tree: _Tree, field: str, depth: int) -> _Compiled:
+    def _negation(self, tree: Tree, field: str, depth: int) -> _Compiled:
         node, negative = self.compile(tree.a, field, depth)
         if negative:
             # The negation of a pure negation: what it excludes is asked for.
             return (Clause(welcome=node.excluded) if isinstance(node, Nothing) else node), False
         return Nothing((node,)), True
 
-    def _and(self, tree: _Tree, field: str, depth: int) -> _Compiled:
+    def _and(self, tree: Tree, field: str, depth: int) -> _Compiled:
         required: list[Node] = []
         excluded: list[Node] = []
         for child in tree.operands:
@@ -112,7 +111,7 @@ class _Compiler:
             return Nothing(tuple(excluded)), True
         return Clause(required=tuple(required), excluded=tuple(excluded)), False
 
-    def _or(self, tree: _Tree, field: str, depth: int) -> _Compiled:
+    def _or(self, tree: Tree, field: str, depth: int) -> _Compiled:
         required: list[Node] = []
         welcome: list[Node] = []
         excluded: list[Node] = []
@@ -135,14 +134,14 @@ class _Compiler:
             return Nothing(tuple(excluded)), True
         return Clause(tuple(required), tuple(welcome), tuple(excluded)), False
 
-    def _field(self, tree: _Tree, field: str, depth: int) -> _Compiled:
+    def _field(self, tree: Tree, field: str, depth: int) -> _Compiled:
         name = tree.name.casefold()
         position = self.place(tree)
         if field:
             raise QueryError(f"{name}: inside {field}:", position=position, remedy="give one field at a time")
         return self.compile(tree.expr, name, depth)
 
-    def _word(self, tree: _Tree, field: str, _depth: int) -> _Compiled:
+    def _word(self, tree: Tree, field: str, _depth: int) -> _Compiled:
         position = self.place(tree)
         if field == "followers":
             number = _number(tree.value, position)
@@ -157,7 +156,7 @@ class _Compiler:
             )
         return self._words(tree.value, field, position, self._plain), False
 
-    def _phrase(self, tree: _Tree, field: str, _depth: int) -> _Compiled:
+    def _phrase(self, tree: Tree, field: str, _depth: int) -> _Compiled:
         position = self.place(tree)
         if field == "followers":
             return Followers(*[_number(tree.value[1:-1], position)] * 2), False
@@ -165,7 +164,7 @@ class _Compiler:
             return field_value(field, _unescape(tree.value[1:-1]), position), False
         return self._words(_in_phrase(tree.value, position), field, position, _exact), False
 
-    def _proximity(self, tree: _Tree, field: str, depth: int) -> _Compiled:
+    def _proximity(self, tree: Tree, field: str, depth: int) -> _Compiled:
         if not 0 <= tree.degree <= _LARGEST_SLOP:
             raise QueryError(
                 f"~{tree.degree} is too far", position=self.place(tree), remedy=f"use at most ~{_LARGEST_SLOP}"
@@ -179,7 +178,7 @@ class _Compiler:
             )
         raise QueryError("~ with a field", position=self.place(tree), remedy="use it with words of text")
 
-    def _fuzzy(self, tree: _Tree, field: str, _depth: int) -> _Compiled:
+    def _fuzzy(self, tree: Tree, field: str, _depth: int) -> _Compiled:
         position = self.place(tree)
         if field and field not in _SCOPES:
             raise QueryError("~ with a field", position=position, remedy="use a wildcard: author:auror*")
@@ -196,7 +195,7 @@ class _Compiler:
             )
         return Term(Almost(words[0]), _SCOPES.get(field, _ANYWHERE)), False
 
-    def _range(self, tree: _Tree, field: str, _depth: int) -> _Compiled:
+    def _range(self, tree: Tree, field: str, _depth: int) -> _Compiled:
         self._only_followers(tree, field)
         low = self._bound(tree.low)
         high = self._bound(tree.high)
@@ -208,14 +207,14 @@ class _Compiler:
             raise QueryError("The range is empty", position=self.place(tree), remedy="write the smaller number first")
         return Followers(low, high), False
 
-    def _comparison(self, tree: _Tree, field: str, _depth: int) -> _Compiled:
+    def _comparison(self, tree: Tree, field: str, _depth: int) -> _Compiled:
         self._only_followers(tree, field)
         number = _number(tree.a.value, self.place(tree.a))
         if type(tree).__name__ == "From":
             return Followers(number if tree.include else number + 1, None), False
         return Followers(None, number if tree.include else number - 1), False
 
-    def _only_followers(self, tree: _Tree, field: str) -> None:
+    def _only_followers(self, tree: Tree, field: str) -> None:
         if field != "followers":
             raise QueryError(
                 "A range or comparison without a number field",
@@ -223,7 +222,7 @@ class _Compiler:
                 remedy="use it with followers: as in followers:>=1000",
             )
 
-    def _bound(self, tree: _Tree) -> int | None:
+    def _bound(self, tree: Tree) -> int | None:
         value = getattr(tree, "value", "-")
         return None if value == "*" else _number(value, self.place(tree))
 
