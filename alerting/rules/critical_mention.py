@@ -29,7 +29,7 @@ class Config(RuleConfig):
     kind: Literal["critical_mention"] = "critical_mention"
     name: str = Field("critical_mention", min_length=1, max_length=200, description="Unique name; default: the kind.")
     threshold: float = Field(0.5, gt=0, le=1, description="Least probability that a post is critical.")
-    alone: float = Field(0.8, gt=0, le=1, description="From this probability on a single post is enough.")
+    alone: float = Field(0.9, gt=0, le=1, description="From this probability on a single post is enough.")
     grave: tuple[Theme, ...] = Field(GRAVE, description="Themes that ring even when the author is not negative.")
     cool_down_minutes: int = Field(60, ge=0, le=10_080, description="Quiet time per theme after an alert.")
 

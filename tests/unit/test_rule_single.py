@@ -38,7 +38,7 @@ GRAVE = judged("negative", "critical", "safety", critical=0.9)
 def test_one_grave_post_rings_with_its_probability_and_its_words() -> None:
     (alert,) = alerts(ring(critical(), heard("a", at(1), text="the cabin filled with smoke", judgement=GRAVE)))
     assert (alert.severity, alert.group, alert.at, alert.rule) == ("critical", "safety", at(1), "critical_mention")
-    assert (alert.reason.observed, alert.reason.threshold, alert.reason.model) == (0.9, 0.8, "test-1")
+    assert (alert.reason.observed, alert.reason.threshold, alert.reason.model) == (0.9, 0.9, "test-1")
     assert alert.evidence.first is not None
     assert alert.evidence.first.text == "the cabin filled with smoke"
     assert alert.evidence.networks == {"mastodon": 1}
@@ -63,7 +63,7 @@ def test_what_is_not_sure_or_not_against_the_brand_or_not_judged_does_not_ring(
 
 
 def test_calm_words_about_something_grave_ring() -> None:
-    calm = judged("neutral", "critical", "fraud_security", critical=0.85)
+    calm = judged("neutral", "critical", "fraud_security", critical=0.95)
     assert alerts(ring(critical(), heard("a", at(1), judgement=calm)))
 
 
