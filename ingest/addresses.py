@@ -1,5 +1,6 @@
 """URLs as far as they may be spoken of and trusted: what to name in an error, which host counts as the same."""
 
+from collections.abc import Collection
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from domain.errors import SourceMisconfigured
@@ -7,26 +8,33 @@ from domain.errors import SourceMisconfigured
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def split(url: str) -> SplitResult:
-    """Take an http(s) URL apart; raises SourceMisconfigured, without the URL, for anything else."""
+_WRONG = "this is not an http or https address; write it as https://host/path"
+
+
+def split(url: str, *, schemes: Collection[str] = frozenset(_DEFAULT_PORTS), wrong: str = _WRONG) -> SplitResult:
+    """Take a URL of one of the schemes apart; raises SourceMisconfigured(wrong), without the URL, for any other."""
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in _DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
+        usable = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
     if not usable:
-        raise SourceMisconfigured("this is not an http or https address; write it as https://host/path")
+        raise SourceMisconfigured(wrong)
     return parts
+
+
+def named(parts: SplitResult) -> str:
+    """Name a URL by scheme, host and port only: paths, queries and user names can hold secrets."""
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
 
 
 def site(url: str) -> str:
     """Name a URL by scheme and host only: paths, queries and user names can hold secrets."""
     try:
-        parts = split(url)
+        return named(split(url))
     except SourceMisconfigured:
         return "an unusable address"
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
 
 
 def host_of(url: str) -> str:

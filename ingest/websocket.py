@@ -14,6 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from domain.errors import RetryLater, SourceMisconfigured
+from ingest.addresses import named, split
 from ingest.guard import Guard
 from ingest.http import user_agent
 from ingest.waiting import asked_wait
@@ -116,15 +117,7 @@ async def open_websocket(
 
 def site(url: str) -> str:
     """Name a WebSocket URL by scheme, host and port; raises SourceMisconfigured for anything else."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in _PORTS and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise SourceMisconfigured("this is not a ws or wss address; write it as wss://host/path")
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
+    return named(split(url, schemes=_PORTS, wrong="this is not a ws or wss address; write it as wss://host/path"))
 
 
 async def _checked(url: str, guard: Guard) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from datetime import datetime, tzinfo
 
 SPACED = {"ru", "kk", "cs"}
-DECIMAL_COMMA = {"ru", "kk", "cs"}
 HOUR, MINUTE = 3600, 60
 _FEW, _TEEN = range(2, 5), range(11, 15)
 _ARABIC_FEW = range(3, 11)

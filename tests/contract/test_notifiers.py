@@ -6,10 +6,9 @@ import pytest
 
 from alerting.config import ReceiverConfig
 from alerting.notifiers.registry import RECEIVERS
-from alerting.rules import defaults
 from alerting.rules.registry import RULES
 from domain.event import MentionEvent
-from tests.kit.alerts import MIDNIGHT, at, heard
+from tests.kit.alerts import MIDNIGHT, at, heard, usual_rules
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "console": {},
@@ -52,5 +51,5 @@ def test_a_rule_is_a_fold_with_settings_and_a_page(kind: str) -> None:
 
 
 def test_the_usual_rules_can_be_built() -> None:
-    configs = defaults()
+    configs = usual_rules()
     assert [config.name for config in configs] == ["critical_mention", "spike", "influencer"]

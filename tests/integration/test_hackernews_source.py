@@ -12,21 +12,10 @@ from ingest.http import HttpTransport, PoliteClient
 from ingest.source import Page, Source
 from tests.kit.cases_hackernews import comment, search, story
 from tests.kit.ingest import NOON, Clock
-from tests.kit.scripted_http import ScriptedServer, Told, scripted_server
+from tests.kit.scripted_http import ScriptedServer, Told
 
 NOW = int(NOON.timestamp())
 Make = Callable[..., Source]
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ScriptedServer]:
-    async with scripted_server() as server:
-        yield server
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

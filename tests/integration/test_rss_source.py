@@ -13,21 +13,10 @@ from ingest.rss import Config, build
 from ingest.source import Page, Source
 from tests.kit.feeds import Story, json_feed, rss
 from tests.kit.ingest import NOON, SECRET, Clock
-from tests.kit.scripted_http import Asked, ScriptedServer, Told, scripted_server
+from tests.kit.scripted_http import Asked, ScriptedServer, Told
 
 STORIES = [Story(f"n{n}", f"Aurora Air {n}", f"text {n}", NOON - timedelta(minutes=n)) for n in range(3)]
 Make = Callable[..., Source]
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ScriptedServer]:
-    async with scripted_server() as server:
-        yield server
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from alerting.config import RuleConfig
+from alerting.rules.registry import RULES, USUAL_RULES
 from domain.alert import Alert, Evidence, Reason, Severity, Witness
 from domain.event import MentionEvent
 from domain.incident import Incident, Notification, NotificationKind
@@ -181,3 +183,8 @@ def notification(
         at=about.opened_at + timedelta(minutes=70),
         why="route to duty: severity >= major",
     )
+
+
+def usual_rules() -> list[RuleConfig]:
+    """The configurations of the rules that are on when none is configured."""
+    return [RULES[rule["kind"]].load().Config(**rule) for rule in USUAL_RULES]

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from alerting.config import IncidentConfig, RouteConfig
 from alerting.incidents import build as build_incidents
-from alerting.rules import critical_mention, defaults, influencer, keyword, spike
+from alerting.rules import critical_mention, influencer, keyword, spike
 from alerting.rules.registry import RULES
 from alerting.rules.spike.state import SpikeState
 from domain.alert import Alert
 from domain.event import Event, MentionEvent, Output, Tick
 from domain.incident import Incident, Notification
 from domain.silence import Silence
-from tests.kit.alerts import BRAND, alert, at, heard, judged, spike_alert
+from tests.kit.alerts import BRAND, alert, at, heard, judged, spike_alert, usual_rules
 from tocsin.stages import Fold
 
 JUDGEMENTS = [
@@ -29,7 +29,7 @@ JUDGEMENTS = [
 ]
 
 rules: list[Fold[Any]] = [
-    *(RULES[config.name].load().build(config) for config in defaults()),
+    *(RULES[config.name].load().build(config) for config in usual_rules()),
     keyword.build(keyword.Config(words=["late"], cool_down_minutes=5)),
     spike.build(spike.Config(of="all", minimum=2, ratio=1.5, chance=0.05)),
     critical_mention.build(critical_mention.Config(cool_down_minutes=0, threshold=0.3)),

@@ -18,17 +18,6 @@ from tests.kit.scripted_http import ScriptedServer, Told, scripted_server
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ScriptedServer]:
-    async with scripted_server() as server:
-        yield server
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 async def client(clock: Clock) -> AsyncIterator[PoliteClient]:
     client = PoliteClient(HttpTransport(), clock=clock)
     yield client

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from domain.dead_letter import RAW_LIMIT, DeadLetter
 from domain.errors import Refused
-from domain.event import ActEvent, Event, MentionEvent
+from domain.event import Event, MentionEvent
 from domain.mention import Mention
 from domain.post import Record
 from storage.store import Commit, Store
@@ -67,12 +67,6 @@ class Engine:
     def drain(self) -> Commit | None:
         """Tell the folds that the recorded stream is over."""
         return self._ring(self._folds.drain_ticks())
-
-    def act(self, event: ActEvent) -> Commit:
-        """Take in what a person did."""
-        commit = Commit()
-        self._folds.run([event], commit, now=self._clock())
-        return commit
 
     def _ring(self, ticks: Sequence[Event]) -> Commit | None:
         if not ticks:
@@ -162,12 +156,10 @@ class Engine:
 
     def _count(self, records: list[Record], fresh: list[Record]) -> None:
         self._metrics.batch_posts.observe(len(records))
-        for record in fresh:
-            self._metrics.posts.labels(record.post.source).inc()
-        repeated = {id(record) for record in records} - {id(record) for record in fresh}
+        new = {id(record) for record in fresh}
         for record in records:
-            if id(record) in repeated:
-                self._metrics.posts_repeated.labels(record.post.source).inc()
+            count = self._metrics.posts if id(record) in new else self._metrics.posts_repeated
+            count.labels(record.post.source).inc()
 
 
 def _without_repeats(records: Iterable[Record]) -> Iterator[list[Record]]:
