@@ -25,6 +25,9 @@ class Judgement(Struct, frozen=True, kw_only=True):
     """Sentiment toward the brand, urgency and theme, each with its probabilities (they sum to 1).
 
     An unsupported language or an empty text is `unscored` with empty scores and a `reason`, never a guess.
+    `toxicity` is the probability that the text insults, threatens or degrades. `review` says why a person should
+    look, empty when the model is sure enough. After a person's correction `corrected_by` names them and `model_said`
+    keeps the model's own labels by task; the scores stay the model's.
     """
 
     sentiment: Sentiment
@@ -34,7 +37,11 @@ class Judgement(Struct, frozen=True, kw_only=True):
     sentiment_scores: dict[str, float] = {}
     urgency_scores: dict[str, float] = {}
     theme_scores: dict[str, float] = {}
+    toxicity: float = 0.0
+    review: str = ""
     reason: str = ""
+    corrected_by: str = ""
+    model_said: dict[str, str] = {}
 
 
 class Judgeable(Struct, frozen=True):

@@ -20,6 +20,15 @@ _RUN_TEXTS = 8  # more is not faster on a CPU
 _RUN_TOKENS = 256  # keeps the memory of one run small when texts are long
 _BEGIN, _END = 0, 2
 
+BRAND_TOKENS = 16
+"""A longer brand name is cut."""
+
+
+def sequence(text: list[int], brand: list[int]) -> list[int]:
+    """What the encoder reads: the text's tokens, then the brand's when there is one, each closed by the end mark."""
+    return [_BEGIN, *text, _END, *brand[:BRAND_TOKENS], _END] if brand else [_BEGIN, *text, _END]
+
+
 Window = tuple[int, list[int]]
 Vector = npt.NDArray[np.float32]
 
