@@ -38,13 +38,23 @@ class Resolve(Act, frozen=True, kw_only=True, tag="resolve"):
 
 
 class Correct(Act, frozen=True, kw_only=True, tag="correct"):
-    """A person's better judgement of a mention; empty means unchanged."""
+    """A person's better judgement of a mention; an empty label means that nothing was said of that task.
+
+    `wording` is the id of the text that was judged: an edit of it ends the effect of the act, not the act.
+    """
 
     brand: str
     mention: str
+    wording: str = ""
     sentiment: str = ""
     urgency: str = ""
     theme: str = ""
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What was said, by task."""
+        said = {"sentiment": self.sentiment, "urgency": self.urgency, "theme": self.theme}
+        return {task: label for task, label in said.items() if label}
 
 
 AnyAct = Acknowledge | Assign | Resolve | Correct

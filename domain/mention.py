@@ -39,6 +39,11 @@ class Mention(Struct, frozen=True, kw_only=True, omit_defaults=True):
     story: str = ""
     deleted_at: datetime | None = None
 
+    @property
+    def awaits_review(self) -> bool:
+        """The model asks for a person, and nobody has corrected or confirmed it yet."""
+        return self.judgement is not None and bool(self.judgement.review) and not self.judgement.corrected_by
+
 
 def mention_id(network: str, native_id: str, brand: str) -> str:
     """The id of what `native_id` on `network` says of `brand`."""
@@ -49,7 +54,10 @@ Change = Literal["new", "edited", "deleted"]
 
 
 class MentionQuery(Struct, frozen=True, kw_only=True):
-    """A search over stored mentions; `text` is a brand query (Lucene syntax). Times are half-open [since, until)."""
+    """A search over stored mentions; `text` is a brand query (Lucene syntax). Times are half-open [since, until).
+
+    `review` leaves only what waits for a person, `Mention.awaits_review`.
+    """
 
     brand: str = ""
     text: str = ""
@@ -60,5 +68,6 @@ class MentionQuery(Struct, frozen=True, kw_only=True):
     theme: str = ""
     network: str = ""
     lang: str = ""
+    review: bool = False
     limit: int = 50
     offset: int = 0

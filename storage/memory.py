@@ -7,7 +7,9 @@ from typing import Literal, Protocol, Self, TypeVar
 
 from msgspec.structs import replace
 
+from domain.act import AnyAct, Correct
 from domain.alert import Alert, NearMiss
+from domain.correction import corrected
 from domain.errors import StoreError
 from domain.incident import Incident, IncidentStatus
 from domain.mention import Mention, MentionQuery
@@ -42,6 +44,8 @@ class _Contents:
         self.incidents: dict[str, Incident] = {}
         self.outbox: dict[str, OutboxEntry] = {}
         self.dead_letters: dict[str, DeadLetterRow] = {}
+        self.acts: dict[str, AnyAct] = {}
+        self.corrections: dict[str, tuple[Correct, ...]] = {}
 
     def copy(self) -> Self:
         """Return contents whose changes leave these alone."""
@@ -54,8 +58,9 @@ class _Contents:
         """Take a batch in: mentions first, then what edits and deletions take away."""
         for record in batch.posts:
             self._keep(record)
-        for mention in batch.mentions:
-            self.mentions[mention.id] = mention
+        concerned = [self.mentions[name] for name in self._take(batch.acts) if name in self.mentions]
+        for mention in (*concerned, *batch.mentions):
+            self.mentions[mention.id] = corrected(mention, self.corrections.get(mention.id, ()))
             self.of_post[mention.post.id] = self.of_post.get(mention.post.id, frozenset()) | {mention.id}
         written, times = {mention.id for mention in batch.mentions}, edit_times(batch.posts)
         for post_id in batch.edited_posts:
@@ -73,6 +78,16 @@ class _Contents:
         self.latest[place[0]] = place[1]
         self.posts.pop(place, None)
         self.posts[place] = record
+
+    def _take(self, acts: Iterable[AnyAct]) -> Iterator[str]:
+        """Keep acts that are not kept yet; yield the mentions that they correct."""
+        for act in acts:
+            if act.id in self.acts:
+                continue
+            self.acts[act.id] = act
+            if isinstance(act, Correct):
+                self.corrections[act.mention] = (*self.corrections.get(act.mention, ()), act)
+                yield act.mention
 
     def _mark(self, post_id: str, at: datetime | None, *, spared: set[str]) -> None:
         for mention_id in self.of_post.get(post_id, frozenset()) - spared:
@@ -111,6 +126,10 @@ class MemoryStore:
             contents.write(batch)
             self._contents = contents
 
+    def keep(self, act: AnyAct) -> None:
+        """See `Store.keep`."""
+        self.commit(Commit(acts=[act]))
+
     def cursor(self, source: str) -> bytes | None:
         """See `Store.cursor`."""
         return self._contents.cursors.get(source)
@@ -133,6 +152,22 @@ class MemoryStore:
         contents = self._contents
         mentions = [contents.mentions[mention_id] for mention_id in contents.of_post.get(post_id, ())]
         return sorted(mentions, key=lambda mention: (mention.brand, mention.id))
+
+    def mention(self, mention_id: str) -> Mention | None:
+        """See `Store.mention`."""
+        return self._contents.mentions.get(mention_id)
+
+    def mentions_beginning(self, beginning: str, limit: int = 2) -> list[Mention]:
+        """See `Store.mentions_beginning`."""
+        mentions = self._contents.mentions
+        return _page([mentions[name] for name in sorted(mentions) if name.startswith(beginning)], limit)
+
+    def acts(self, *, brand: str = "", since: datetime | None = None) -> list[AnyAct]:
+        """See `Store.acts`."""
+        asked = [
+            act for act in self._contents.acts.values() if brand in {"", act.brand} and _within(act.at, since, None)
+        ]
+        return sorted(asked, key=lambda act: (act.at, act.id))
 
     def search(self, query: MentionQuery) -> list[Mention]:
         """See `Store.search`."""
@@ -293,6 +328,7 @@ class MemoryStore:
             found = (
                 mention.deleted_at is None
                 and query.brand in {"", mention.brand}
+                and (mention.awaits_review or not query.review)
                 and _within(mention.event_at, query.since, query.until)
             )
             if found and all(facets(mention)[place] == wanted for place, wanted in asked) and matches(mention.post):

@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from domain.act import AnyAct
 from domain.alert import Alert, NearMiss
 from domain.dead_letter import DeadLetter
 from domain.incident import Incident, IncidentStatus, Notification
@@ -32,7 +33,10 @@ class Commit(Struct, kw_only=True):
     `edited_posts` by post id) that are not among `mentions` no longer match and are marked deleted, at the time of
     the edit. `deleted_posts` maps post id to the time its mentions were deleted; it is applied last and the first
     deletion's time stays. Notifications already in the outbox (same id) are left as they are; the same holds for
-    alerts, near misses and dead letters. Incidents, fold states and cursors replace what was there.
+    alerts, near misses, dead letters and acts. Incidents, fold states and cursors replace what was there.
+
+    Every mention is kept as `domain.correction.corrected` makes it with all acts that are kept, whichever of the two
+    came first: a new act changes the stored mention, and a mention written again is corrected again.
     """
 
     posts: list[Record] = []
@@ -45,6 +49,7 @@ class Commit(Struct, kw_only=True):
     incidents: list[Incident] = []
     notifications: list[Notification] = []
     dead_letters: list[DeadLetter] = []
+    acts: list[AnyAct] = []
     cursors: dict[str, bytes] = {}
 
 
@@ -84,10 +89,17 @@ class DeadLetterRow(Struct, frozen=True, kw_only=True):
 
 
 class Store(Protocol):
-    """A home for everything Tocsin keeps. Methods block; the runtime calls the writing ones from one thread."""
+    """A home for everything Tocsin keeps. Methods block; the runtime calls the writing ones from one thread.
+
+    `keep` alone may be called from any thread at any time: it waits for a commit under way.
+    """
 
     def commit(self, batch: Commit) -> None:
         """Write all of `batch` atomically; raises StoreUnavailable and then nothing of it is there."""
+        ...
+
+    def keep(self, act: AnyAct) -> None:
+        """Commit one act; raises StoreUnavailable as `commit` does."""
         ...
 
     def cursor(self, source: str) -> bytes | None:
@@ -108,6 +120,18 @@ class Store(Protocol):
 
     def mentions_of(self, post_id: str) -> list[Mention]:
         """Every stored mention made of this post, deleted ones too, by brand."""
+        ...
+
+    def mention(self, mention_id: str) -> Mention | None:
+        """One mention, a deleted one too."""
+        ...
+
+    def mentions_beginning(self, beginning: str, limit: int = 2) -> list[Mention]:
+        """Mentions, deleted ones too, whose id begins so, by id: what a person who copied a part of one means."""
+        ...
+
+    def acts(self, *, brand: str = "", since: datetime | None = None) -> list[AnyAct]:
+        """What people did from that time on, in order of time, then by id."""
         ...
 
     def search(self, query: MentionQuery) -> list[Mention]:

@@ -47,6 +47,20 @@ def mentions_of(connection: sqlite3.Connection, post_id: str) -> list[Mention]:
     return list(_MENTIONS(rows))
 
 
+def mention(connection: sqlite3.Connection, mention_id: str) -> Mention | None:
+    """Return one mention."""
+    return next(_MENTIONS(connection.execute("SELECT body FROM mentions WHERE id = ?", (clean(mention_id),))), None)
+
+
+def mentions_beginning(connection: sqlite3.Connection, beginning: str, limit: int) -> list[Mention]:
+    """Return mentions whose id begins so, by id."""
+    first, after = clean(beginning), clean(beginning) + "\U0010ffff"
+    rows = connection.execute(
+        "SELECT body FROM mentions WHERE id >= ? AND id < ? ORDER BY id LIMIT ?", (first, after, max(limit, 0))
+    )
+    return list(_MENTIONS(rows))
+
+
 def evidence(connection: sqlite3.Connection, post_id: str) -> list[Record]:
     """Return every kept version of a post with its raw bytes."""
     rows = connection.execute("SELECT body, raw FROM posts WHERE id = ? ORDER BY seq", (clean(post_id),))

@@ -19,6 +19,8 @@ _BODIES_AT_ONCE = 200
 _RARE_URGENCIES = {"high", "critical"}
 _URGENT = "urgency IN ('high', 'critical')"
 """Word for word the condition of the index `mentions_urgent`: so SQLite knows that it may use it."""
+_TO_REVIEW = "review = 1"
+"""The same for the index `mentions_to_review`."""
 _COMMON = 20_000
 """Where an expression finds more rows than this, going back in time finds the first page sooner."""
 
@@ -69,6 +71,8 @@ def _filters(query: MentionQuery) -> tuple[str, list[str | int]]:
             parameters.append(clean(wanted))
     if query.urgency in _RARE_URGENCIES:
         clauses.append(_URGENT)
+    if query.review:
+        clauses.append(_TO_REVIEW)
     for comparison, time in (("event_at >= ?", query.since), ("event_at < ?", query.until)):
         if time is not None:
             clauses.append(comparison)

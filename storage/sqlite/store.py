@@ -6,11 +6,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from domain.act import AnyAct
 from domain.alert import Alert, NearMiss
 from domain.incident import Incident, IncidentStatus
 from domain.mention import Mention, MentionQuery
 from domain.post import Post, Record
-from storage.sqlite import outbox, reading, search
+from storage.sqlite import acts, outbox, reading, search
 from storage.sqlite.connections import Connections
 from storage.sqlite.encoding import clean
 from storage.sqlite.lock import WriterLock
@@ -36,6 +37,10 @@ class SqliteStore:
         """See `Store.commit`."""
         with self._connections.write() as connection:
             write(connection, batch, terms=self._terms)
+
+    def keep(self, act: AnyAct) -> None:
+        """See `Store.keep`."""
+        self.commit(Commit(acts=[act]))
 
     def cursor(self, source: str) -> bytes | None:
         """See `Store.cursor`."""
@@ -63,6 +68,21 @@ class SqliteStore:
         """See `Store.mentions_of`."""
         with self._connections.read() as connection:
             return reading.mentions_of(connection, post_id)
+
+    def mention(self, mention_id: str) -> Mention | None:
+        """See `Store.mention`."""
+        with self._connections.read() as connection:
+            return reading.mention(connection, mention_id)
+
+    def mentions_beginning(self, beginning: str, limit: int = 2) -> list[Mention]:
+        """See `Store.mentions_beginning`."""
+        with self._connections.read() as connection:
+            return reading.mentions_beginning(connection, beginning, limit)
+
+    def acts(self, *, brand: str = "", since: datetime | None = None) -> list[AnyAct]:
+        """See `Store.acts`."""
+        with self._connections.read() as connection:
+            return acts.since(connection, brand, since)
 
     def search(self, query: MentionQuery) -> list[Mention]:
         """See `Store.search`."""

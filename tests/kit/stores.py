@@ -3,7 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from domain.act import Correct
 from domain.alert import Alert, Evidence, NearMiss, Reason
+from domain.correction import correction
 from domain.dead_letter import DeadLetter
 from domain.event_time import event_at
 from domain.incident import Incident, Notification
@@ -43,8 +45,10 @@ def mention(of: Post, *, brand: str = "Aurora Air", **fields: Any) -> Mention:
     return Mention(id=mention_id(of.network, of.native_id, brand), brand=brand, post=of, **{**given, **fields})
 
 
-def judged(sentiment: Any = "negative", urgency: Any = "normal", theme: Any = "delivery") -> Judgement:
-    """A judgement that is sure of itself."""
+def judged(
+    sentiment: Any = "negative", urgency: Any = "normal", theme: Any = "delivery", *, review: str = ""
+) -> Judgement:
+    """A judgement that is sure of itself, or asks for a person."""
     return Judgement(
         sentiment=sentiment,
         urgency=urgency,
@@ -53,6 +57,7 @@ def judged(sentiment: Any = "negative", urgency: Any = "normal", theme: Any = "d
         sentiment_scores={sentiment: 1.0},
         urgency_scores={urgency: 1.0},
         theme_scores={theme: 1.0},
+        review=review,
     )
 
 
@@ -131,3 +136,10 @@ def dead_letter(
         raw=raw,
         at=at(minutes),
     )
+
+
+def correct(
+    of: Mention, *, act_id: str = "c1", minutes: float = 60, by: str = "Inna", confirm: bool = False, **labels: str
+) -> Correct:
+    """A correction of a mention, that many minutes after the start."""
+    return correction(of, by=by, at=at(minutes), labels=labels, confirm=confirm, act_id=act_id)

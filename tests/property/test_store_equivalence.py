@@ -12,7 +12,19 @@ from domain.mention import MentionQuery
 from storage.memory import MemoryStore
 from storage.sqlite import open_store
 from storage.store import Commit, FoldState, Store
-from tests.kit.stores import alert, at, dead_letter, incident, judged, mention, near_miss, notification, post, record
+from tests.kit.stores import (
+    alert,
+    at,
+    correct,
+    dead_letter,
+    incident,
+    judged,
+    mention,
+    near_miss,
+    notification,
+    post,
+    record,
+)
 
 BRANDS = ("Aurora Air", "Borealis Jet")
 TEXTS = ("lost my bag", "late flight again", "Рейсы задержали", "рейс вовремя", "شركة الطيران", "flights and рейсы")
@@ -31,7 +43,11 @@ def versions(draw: st.DrawFn) -> tuple[Any, list[Any]]:
         str(draw(small)), draw(st.sampled_from(TEXTS)), version=str(draw(small)), minutes=draw(minutes),
         network=draw(st.sampled_from(["vk", "mastodon"])),
     )  # fmt: skip
-    judgement = draw(st.sampled_from([None, judged("negative", "critical"), judged("positive", "low", "praise")]))
+    judgement = draw(
+        st.sampled_from(
+            [None, judged("negative", "critical"), judged("positive", "low", "praise"), judged(review="unsure")]
+        )
+    )
     lang = draw(st.sampled_from(["ru", "kk"]))
     brands = draw(st.sets(st.sampled_from(BRANDS)))
     return written, [mention(written, brand=brand, judgement=judgement, lang=lang) for brand in sorted(brands)]
@@ -62,6 +78,21 @@ def commits(draw: st.DrawFn) -> Callable[[Store], object]:
         cursors={"s": bytes([draw(small)])},
     )
     return lambda store: store.commit(batch)
+
+
+@st.composite
+def corrections(draw: st.DrawFn) -> Callable[[Store], object]:
+    """A person's word on a mention, or the same word again; what is judged may be gone or not there yet."""
+    told = mention(post(str(draw(small)), draw(st.sampled_from(TEXTS))), brand=draw(st.sampled_from(BRANDS)))
+    act = correct(
+        told,
+        act_id=f"c{draw(small)}",
+        minutes=draw(minutes),
+        by=draw(st.sampled_from(["Inna", "Dana"])),
+        sentiment=draw(st.sampled_from(["neutral", "positive"])),
+        urgency=draw(st.sampled_from(["", "critical"])),
+    )
+    return lambda store: store.keep(act)
 
 
 @st.composite
@@ -107,6 +138,7 @@ asked = st.builds(
     urgency=st.sampled_from(["", "critical", "low"]),
     network=st.sampled_from(["", "vk"]),
     lang=st.sampled_from(["", "kk"]),
+    review=st.booleans(),
     limit=st.integers(0, 5) | st.just(50),
     offset=st.integers(0, 4),
 )
@@ -122,6 +154,9 @@ def answers(store: Store, queries: list[MentionQuery]) -> list[Any]:
         store.known_versions(ids),
         [store.evidence(post_id) for post_id in ids],
         [store.mentions_of(post_id) for post_id in ids],
+        store.mentions_beginning("", limit=20),
+        store.acts(),
+        store.acts(brand=BRANDS[0], since=at(2)),
         store.fold_keys("f"),
         [store.fold_state("f", brand) for brand in BRANDS],
         store.cursor("s"),
@@ -140,7 +175,7 @@ def answers(store: Store, queries: list[MentionQuery]) -> list[Any]:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    steps=st.lists(st.one_of(commits(), commits(), deliveries(), purges(), replays()), max_size=8),
+    steps=st.lists(st.one_of(commits(), commits(), corrections(), deliveries(), purges(), replays()), max_size=8),
     queries=st.lists(asked, min_size=2, max_size=6),
 )
 def test_every_store_answers_alike_after_any_history(
@@ -178,3 +213,19 @@ def test_the_last_batch_again_changes_nothing(
 def without_history(given_answers: list[Any]) -> list[Any]:
     """A batch that itself edits a post twice adds to the history of versions when it is repeated; nothing else."""
     return [answer for place, answer in enumerate(given_answers) if place not in {1, 2, 4}]
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=st.lists(st.one_of(commits(), corrections()), max_size=6), acts=st.lists(corrections(), max_size=3))
+def test_it_does_not_matter_when_an_act_arrives(
+    steps: list[Callable[[Store], object]], acts: list[Callable[[Store], object]]
+) -> None:
+    early, late = MemoryStore(), MemoryStore()
+    for step in (*acts, *steps):
+        step(early)
+    for step in (*acts[:1], *steps, *acts[1:]):
+        step(late)
+    known = {act.id for act in early.acts()}
+    assert known == {act.id for act in late.acts()}
+    if early.acts() == late.acts():
+        assert early.mentions_beginning("", limit=20) == late.mentions_beginning("", limit=20)

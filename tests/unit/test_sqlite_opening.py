@@ -12,9 +12,11 @@ import pytest
 from domain.errors import StoreBusy, StoreError, StoreUnavailable
 from domain.mention import MentionQuery
 from storage.sqlite import open_store
-from storage.sqlite.schema import migrations
+from storage.sqlite.encoding import encode
+from storage.sqlite.moments import micros
+from storage.sqlite.schema import APPLICATION, migrations
 from storage.store import Commit
-from tests.kit.stores import at, mention, post, record
+from tests.kit.stores import at, correct, judged, mention, post, record
 
 ROOT = Path(__file__).parents[2]
 
@@ -150,6 +152,27 @@ def test_a_damaged_database_is_named_with_the_remedy(tmp_path: Path) -> None:
     path.write_bytes(whole[: 4096 * 3] + b"\xde\xad" * (len(whole) // 2 - 4096 * 3 // 2))
     with pytest.raises(StoreUnavailable, match=r"damaged: restore a backup"):
         _use(path)
+
+
+def test_a_database_of_the_first_shape_is_brought_up_to_date_with_all_it_holds(tmp_path: Path) -> None:
+    path, told = tmp_path / "tocsin.db", mention(post(), judgement=judged())
+    first = sqlite3.connect(path)
+    first.executescript(migrations()[0][1])
+    first.execute(f"PRAGMA application_id = {APPLICATION}")
+    first.execute(
+        "INSERT INTO mentions (id, post_id, brand, event_at, sentiment, urgency, theme, network, lang, body)"
+        " VALUES (?, ?, ?, ?, 'negative', 'normal', 'delivery', 'mastodon', 'en', ?)",
+        (told.id, told.post.id, told.brand, micros(told.event_at), encode(told)),
+    )
+    first.commit()
+    first.close()
+    set_version(path, 1)
+    store = open_store(path)
+    assert store.search(MentionQuery(text="bag")) == [told]
+    assert store.search(MentionQuery(review=True)) == []
+    store.keep(correct(told, sentiment="positive"))
+    assert store.count(MentionQuery(sentiment="positive")) == 1
+    store.close()
 
 
 def test_migrations_are_numbered_without_gaps() -> None:

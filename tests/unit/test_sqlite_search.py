@@ -37,6 +37,8 @@ def statements_of(store: SqliteStore, query: MentionQuery) -> list[tuple[str, li
         ({"brand": "Aurora Air"}, "mentions_by_brand"),
         ({"since": at(0)}, "mentions_by_time"),
         ({"sentiment": "negative", "network": "vk"}, "mentions_by_time"),
+        ({"review": True}, "mentions_to_review"),
+        ({"review": True, "lang": "kk", "since": at(0)}, "mentions_to_review"),
         ({}, "mentions_by_time"),
     ],
 )

@@ -1,0 +1,60 @@
+"""What people did: each act is kept once, and found by what it was done to or by when."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from domain.act import AnyAct, Correct
+from storage.sqlite.encoding import clean, decoder, encode
+from storage.sqlite.moments import micros
+from storage.sqlite.reading import text_list
+
+_ACTS = decoder(cast("type[AnyAct]", AnyAct))
+_CORRECTIONS = decoder(Correct)
+
+
+def take(connection: sqlite3.Connection, acts: Iterable[AnyAct]) -> list[str]:
+    """Keep acts that are not kept yet; return the mentions that they correct."""
+    corrected: list[str] = []
+    for act in acts:
+        fresh = connection.execute(
+            "INSERT OR IGNORE INTO acts (id, act, brand, subject, at, body) VALUES (?, ?, ?, ?, ?, ?)",
+            (clean(act.id), _kind(act), clean(act.brand), clean(_subject(act)), micros(act.at), encode(act)),
+        ).rowcount
+        if fresh and isinstance(act, Correct):
+            corrected.append(act.mention)
+    return corrected
+
+
+def corrections_of(connection: sqlite3.Connection, mention_ids: Sequence[str]) -> dict[str, list[Correct]]:
+    """Return the corrections of some mentions, by mention."""
+    rows = connection.execute(
+        "SELECT body FROM acts WHERE subject IN (SELECT value FROM json_each(?)) AND act = 'correct'",
+        (text_list(mention_ids),),
+    )
+    found: dict[str, list[Correct]] = {}
+    for act in _CORRECTIONS(rows):
+        found.setdefault(act.mention, []).append(act)
+    return found
+
+
+def since(connection: sqlite3.Connection, brand: str, moment: datetime | None) -> list[AnyAct]:
+    """Return acts in order of time."""
+    where, parameters = ["at >= ?"], list[Any]([micros(moment) if moment else -(2**63)])
+    if brand:
+        where.append("brand = ?")
+        parameters.append(clean(brand))
+    rows = connection.execute(
+        f"SELECT body FROM acts WHERE {' AND '.join(where)} ORDER BY at, id",  # noqa: S608  # column names only
+        parameters,
+    )
+    return list(_ACTS(rows))
+
+
+def _kind(act: AnyAct) -> str:
+    return str(type(act).__struct_config__.tag)
+
+
+def _subject(act: AnyAct) -> str:
+    return act.mention if isinstance(act, Correct) else act.incident
