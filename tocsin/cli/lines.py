@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -10,6 +10,14 @@ LONGEST_LINE = 8 * 1024 * 1024
 BATCH = 64
 _CHUNK = 1 << 18
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class Readable(Protocol):
+    """Bytes to be read on: stdin, a file, a packed file."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to so many bytes; none at the end."""
+        ...
 
 
 class Line(NamedTuple):
@@ -23,7 +31,7 @@ class BadLine(ValueError):
     """A line that cannot be used; its text is a sentence."""
 
 
-def batches(stream: BinaryIO, size: int = BATCH) -> Iterator[list[Line]]:
+def batches(stream: Readable, size: int = BATCH) -> Iterator[list[Line]]:
     """Yield up to `size` lines at a time; whatever has arrived is yielded before more is waited for.
 
     Empty lines are left out. A caller that writes one line and waits for its answer gets it.
@@ -81,7 +89,8 @@ def text_field(found: dict[str, msgspec.Raw], name: str, default: str | None = N
         raise BadLine(f'the field "{name}" must be text') from None
 
 
-def complain(line: Line, error: Exception) -> None:
-    """Say on stderr, as JSON, which line was left out and why."""
-    sys.stderr.write(msgspec.json.encode({"error": str(error), "line": line.number}).decode() + "\n")
+def complain(line: Line, error: Exception, *, file: str = "") -> None:
+    """Say on stderr, as JSON, which line (of which file) was left out and why."""
+    where = {"file": file, "line": line.number} if file else {"line": line.number}
+    sys.stderr.write(msgspec.json.encode({"error": str(error), **where}).decode() + "\n")
     sys.stderr.flush()

@@ -35,6 +35,7 @@ VERBS: dict[str, Verb] = {
     "stats": Verb("tocsin.cli.stats", "Compare brands: share of voice, sentiment, urgency."),
     "backfill": Verb("tocsin.cli.backfill", "Load history from files without waking anyone."),
     "classify": Verb("tocsin.cli.classify", "Judge texts: JSON lines in, the same lines judged out."),
+    "evaluate": Verb("tocsin.cli.evaluate", "Measure the judge on labelled texts."),
     "match": Verb("tocsin.cli.match", "Find brands in posts: JSON lines in, matches out."),
     "dead-letters": Verb("tocsin.cli.dead_letters", "List what could not be processed, or replay it."),
     "version": Verb("tocsin.cli.version", "Print the version."),
