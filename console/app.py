@@ -1,4 +1,4 @@
-"""The HTTP application: probes, metrics, the reading API and webhooks, behind one gate."""
+"""The HTTP application: probes, metrics, the API and webhooks, behind one gate."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -7,10 +7,10 @@ from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
-from console.api import incidents, mentions, operations, webhooks
+from console.api import acts, incidents, mentions, operations, webhooks
 from console.api.ask import Clock
 from console.gate import Asgi, Gate
-from console.ports import Inbox, Reader, Readiness
+from console.ports import Desk, Inbox, Readiness
 from console.problem import on_error
 from domain.brand import Brand
 
@@ -19,7 +19,7 @@ API_VERSION = "1"
 
 def build_app(
     *,
-    store: Reader,
+    store: Desk,
     brands: Sequence[Brand],
     health: Callable[[], Readiness],
     metrics: Callable[[], bytes],
@@ -28,7 +28,7 @@ def build_app(
     token: str = "",
     host_is_loopback: bool = True,
 ) -> Asgi:
-    """Put the routes together; `store` is read from worker threads, everything else from the event loop.
+    """Put the routes together; `store` is asked from worker threads, everything else from the event loop.
 
     Raises ValueError for an address that others can reach without a token.
     """
@@ -37,6 +37,7 @@ def build_app(
             *operations.handlers(health, metrics),
             *mentions.handlers(store, brands, clock),
             *incidents.handlers(store),
+            *acts.handlers(store, clock),
             *webhooks.handlers(inboxes),
         ],
         exception_handlers={HTTPException: on_error, Exception: on_error},

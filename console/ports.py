@@ -1,4 +1,4 @@
-"""What the HTTP side needs from the rest: a reader of the store, the state of the process, the webhook sources."""
+"""What the HTTP side needs from the rest: the store, the state of the process, the webhook sources."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -6,6 +6,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
+from domain.act import AnyAct
 from domain.incident import Incident, IncidentStatus
 from domain.mention import Mention, MentionQuery
 
@@ -52,6 +53,10 @@ class Share(Protocol):
 class Reader(Protocol):
     """The reading half of a store. Methods block and are called from worker threads."""
 
+    def mention(self, mention_id: str) -> Mention | None:
+        """One mention."""
+        ...
+
     def search(self, query: MentionQuery) -> list[Mention]:
         """Mentions, newest first; raises QueryError for a query that cannot be read."""
         ...
@@ -72,6 +77,14 @@ class Reader(Protocol):
 
     def incident(self, incident_id: str) -> Incident | None:
         """One of them."""
+        ...
+
+
+class Desk(Reader, Protocol):
+    """Where people act: the reading half of a store, and the one way to write that is safe from any thread."""
+
+    def keep(self, act: AnyAct) -> None:
+        """Store an act durably; one whose id is known already changes nothing."""
         ...
 
 

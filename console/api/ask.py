@@ -32,6 +32,7 @@ Offset = Annotated[int, QueryParameter(ge=0, le=1_000_000_000, description="Skip
 OfSentiment = FromQuery[Sentiment | Literal[""]]
 OfUrgency = FromQuery[Urgency | Literal[""]]
 OfTheme = FromQuery[Theme | Literal[""]]
+Review = Annotated[bool, QueryParameter(description="Only what waits for a person: nobody has judged it yet.")]
 Asked = NamedDependency[SkipValidation[MentionQuery]]
 
 

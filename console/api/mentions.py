@@ -58,13 +58,15 @@ def handlers(reader: Reader, brands: Sequence[Brand], clock: ask.Clock) -> list[
         "/api/v1/mentions",
         sync_to_thread=True,
         dependencies=filters,
-        before_request=ask.only(*ask.FILTERS, "limit", "offset"),
+        before_request=ask.only(*ask.FILTERS, "review", "limit", "offset"),
         summary="Search mentions",
         operation_id="mentions",
         responses=READING,
     )
-    def mentions(asked: ask.Asked, limit: ask.Limit = 50, offset: ask.Offset = 0) -> Mentions:
-        paged = replace(asked, limit=limit, offset=offset)
+    def mentions(
+        *, asked: ask.Asked, review: ask.Review = False, limit: ask.Limit = 50, offset: ask.Offset = 0
+    ) -> Mentions:
+        paged = replace(asked, review=review, limit=limit, offset=offset)
         return Mentions(mentions=reader.search(paged), total=reader.count(paged), limit=limit, offset=offset)
 
     @get(

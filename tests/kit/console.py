@@ -12,8 +12,10 @@ import httpx
 from console.app import build_app
 from console.ports import Inbox, Readiness
 from console.server import serve
+from domain.act import AnyAct, Correct
 from domain.alert import Alert, Evidence, Reason
 from domain.brand import Brand
+from domain.correction import corrected
 from domain.errors import QueryError, StoreUnavailable
 from domain.incident import Incident, IncidentStatus, Step
 from domain.judgement import Judgement
@@ -103,7 +105,20 @@ class ScriptedReader:
     mentions: list[Mention] = field(default_factory=lambda: [mention(n) for n in range(1, 4)])
     kept: list[Incident] = field(default_factory=lambda: [incident()])
     asked: list[MentionQuery] = field(default_factory=list)
+    acts: list[AnyAct] = field(default_factory=list)
     fails_with: Exception | None = None
+
+    def mention(self, mention_id: str) -> Mention | None:
+        """One of the list, as people judge it."""
+        told = next((mention for mention in self.mentions if mention.id == mention_id), None)
+        return told and corrected(told, [act for act in self.acts if isinstance(act, Correct)])
+
+    def keep(self, act: AnyAct) -> None:
+        """Remember it, once."""
+        if self.fails_with:
+            raise self.fails_with
+        if act.id not in {known.id for known in self.acts}:
+            self.acts.append(act)
 
     def search(self, query: MentionQuery) -> list[Mention]:
         """A page of the list."""

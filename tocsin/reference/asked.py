@@ -8,7 +8,7 @@ from typing import Any, cast
 import msgspec
 
 from console.app import build_app
-from console.ports import Reader, Readiness
+from console.ports import Desk, Readiness
 
 
 def openapi() -> dict[str, Any]:
@@ -19,7 +19,7 @@ def openapi() -> dict[str, Any]:
 
 async def _ask(path: str) -> Any:
     app = build_app(
-        store=cast("Reader", None),  # nobody reads: the description is made of the routes alone
+        store=cast("Desk", None),  # nobody reads: the description is made of the routes alone
         brands=(),
         health=Readiness,
         metrics=bytes,

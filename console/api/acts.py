@@ -1,0 +1,87 @@
+"""POST /api/v1/acts: what people do to mentions."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from litestar import Request, post
+from litestar.exceptions import HTTPException, NotFoundException
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import JSONBody
+from msgspec import Meta, Struct
+
+from console.api.ask import Clock
+from console.ports import Desk
+from console.problem import described
+from domain.act import Correct
+from domain.correction import correction
+from domain.mention import Mention
+
+LARGEST_BODY = 10_000
+
+
+class Correction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="act", tag="correct"):
+    """A person's labels for a mention. `confirm` says that the model's other labels are right.
+
+    A caller that gives the act an `id` of its own may send it again without doing it twice.
+    """
+
+    mention: str
+    by: str
+    sentiment: str = ""
+    urgency: str = ""
+    theme: str = ""
+    confirm: bool = False
+    id: Annotated[str, Meta(max_length=64)] = ""
+
+
+class Done(Struct, frozen=True, kw_only=True):
+    """The act as it was kept, and the mention as it stands now."""
+
+    act: Correct
+    mention: Mention
+
+
+def handlers(desk: Desk, clock: Clock) -> list[HTTPRouteHandler]:
+    """The route by which people act."""
+
+    @post(
+        "/api/v1/acts",
+        sync_to_thread=True,
+        before_request=_only_json,
+        request_max_body_size=LARGEST_BODY,
+        summary="Correct or confirm what the model said of a mention",
+        operation_id="act",
+        responses=described(
+            {
+                400: "The act cannot be: `detail` says which label or name is wrong.",
+                401: "The console's token is missing or wrong.",
+                404: "There is no such mention.",
+                413: f"The body is larger than {LARGEST_BODY} bytes.",
+                415: "The body is not JSON.",
+                503: "The store cannot take it now.",
+            }
+        ),
+    )
+    def act(data: JSONBody[Correction]) -> Done:
+        mention = desk.mention(data.mention)
+        if mention is None:
+            raise NotFoundException("There is no mention with this id.")
+        labels = {"sentiment": data.sentiment, "urgency": data.urgency, "theme": data.theme}
+        try:
+            kept = correction(mention, by=data.by, at=clock(), labels=labels, confirm=data.confirm, act_id=data.id)
+        except ValueError as mistake:
+            raise HTTPException(status_code=HTTPStatus.BAD_REQUEST, detail=str(mistake)) from None
+        desk.keep(kept)
+        return Done(act=kept, mention=desk.mention(mention.id) or mention)
+
+    return [act]
+
+
+async def _only_json(request: Request[Any, Any, Any]) -> None:
+    """Refuse what a form on a stranger's page could send: browsers ask before they send JSON to another site."""
+    if request.content_type[0] != "application/json":
+        raise HTTPException(
+            status_code=HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail="Send JSON, with Content-Type: application/json."
+        )
+    if request.headers.get("content-length") == "0":
+        raise HTTPException(status_code=HTTPStatus.BAD_REQUEST, detail="The body is empty: send the act as JSON.")
