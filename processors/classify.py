@@ -8,11 +8,15 @@ from domain.judgement import Classifier, Judgeable
 from domain.mention import Mention
 
 
+def question(mention: Mention) -> Judgeable:
+    """What the model is asked about a mention."""
+    return Judgeable(mention.post.wording, mention.brand, mention.lang)
+
+
 def classify(mentions: Sequence[Mention], *, classifier: Classifier) -> list[Mention]:
     """The mentions with `judgement` set, same length and order. Deletions have no text and pass as they are."""
     judged = [mention for mention in mentions if not mention.post.deleted]
-    texts = [Judgeable(mention.post.wording, mention.brand, mention.lang) for mention in judged]
-    answers = iter(classifier.classify(texts))
+    answers = iter(classifier.classify([question(mention) for mention in judged]))
     return [
         mention if mention.post.deleted else msgspec.structs.replace(mention, judgement=next(answers))
         for mention in mentions

@@ -94,15 +94,26 @@ def cut(text: str, cells: int) -> str:
     return _isolated(flat)
 
 
-def _flat(text: str) -> str:
+def fragment(text: str) -> str:
+    """As `harmless`, for a part of a line: spaces at its ends stay, and it is not isolated; see `isolates`."""
     shown = "".join(" " if unicodedata.category(c) in _BREAKS else c for c in text if not _hides(c))
-    return re.sub(r"\s+", " ", shown).strip()
+    return re.sub(r"\s+", " ", shown)
+
+
+def isolates(text: str) -> tuple[str, str]:
+    """What to put before and after right-to-left text that is printed in fragments; empty for other text."""
+    if any(unicodedata.bidirectional(letter) in _RIGHT_TO_LEFT for letter in text):
+        return _ISOLATE, _END_ISOLATE
+    return "", ""
+
+
+def _flat(text: str) -> str:
+    return fragment(text).strip()
 
 
 def _isolated(text: str) -> str:
-    if any(unicodedata.bidirectional(letter) in _RIGHT_TO_LEFT for letter in text):
-        return f"{_ISOLATE}{text}{_END_ISOLATE}"
-    return text
+    before, after = isolates(text)
+    return f"{before}{text}{after}"
 
 
 def _hides(character: str) -> bool:
@@ -112,6 +123,11 @@ def _hides(character: str) -> bool:
 def counted(number: int, thing: str) -> str:
     """`1 mention`, `1,204 mentions`."""
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def short(whole_id: str) -> str:
+    """As much of an id as a person copies; verbs take any unambiguous beginning."""
+    return whole_id[:10]
 
 
 def when(moment: datetime) -> str:
