@@ -7,10 +7,10 @@ from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
-from console.api import acts, incidents, mentions, operations, webhooks
+from console.api import acts, explanation, incidents, mentions, operations, webhooks
 from console.api.ask import Clock
 from console.gate import Asgi, Gate
-from console.ports import Desk, Inbox, Readiness
+from console.ports import Desk, Explain, Inbox, Readiness
 from console.problem import on_error
 from domain.brand import Brand
 
@@ -27,8 +27,11 @@ def build_app(
     clock: Clock,
     token: str = "",
     host_is_loopback: bool = True,
+    explain: Explain | None = None,
 ) -> Asgi:
     """Put the routes together; `store` is asked from worker threads, everything else from the event loop.
+
+    `explain` is called in a thread, one mention at a time; without it explanations are answered with 503.
 
     Raises ValueError for an address that others can reach without a token.
     """
@@ -38,6 +41,7 @@ def build_app(
             *mentions.handlers(store, brands, clock),
             *incidents.handlers(store),
             *acts.handlers(store, clock),
+            *explanation.handlers(store, explain),
             *webhooks.handlers(inboxes),
         ],
         exception_handlers={HTTPException: on_error, Exception: on_error},

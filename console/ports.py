@@ -1,12 +1,13 @@
 """What the HTTP side needs from the rest: the store, the state of the process, the webhook sources."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from domain.act import AnyAct
+from domain.explanation import Explanation
 from domain.incident import Incident, IncidentStatus
 from domain.mention import Mention, MentionQuery
 
@@ -86,6 +87,10 @@ class Desk(Reader, Protocol):
     def keep(self, act: AnyAct) -> None:
         """Store an act durably; one whose id is known already changes nothing."""
         ...
+
+
+Explain = Callable[[Mention], Explanation]
+"""Asks the model why it judges a mention as it does; takes up to seconds. Raises ModelError."""
 
 
 class SourceState(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
-from domain.errors import QueryError, StoreError
+from domain.errors import ModelError, QueryError, StoreError, TocsinError
 
 log = structlog.get_logger("tocsin.console")
 
@@ -20,6 +20,10 @@ _SENTENCES = {
     405: "This address does not take that method; /schema/openapi.json lists what there is.",
     413: "The body is too large; send it in smaller parts.",
 }
+
+
+class Busy(TocsinError):
+    """Too much of something costly is asked for at once; it may be asked for again in a few seconds."""
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -62,7 +66,9 @@ def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Prob
             return problem(error.status_code, _detail(error), headers=dict(error.headers or {}))
         case QueryError():
             return problem(HTTPStatus.BAD_REQUEST, f"query: {error}")
-        case StoreError():
+        case ModelError():
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        case StoreError() | Busy():
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": "5"})
     log.error("a request failed", method=request.method, path=request.url.path, error=type(error).__name__)
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Tocsin could not answer this request; its log says why.")

@@ -10,7 +10,7 @@ from typing import Literal
 import httpx
 
 from console.app import build_app
-from console.ports import Inbox, Readiness
+from console.ports import Explain, Inbox, Readiness
 from console.server import serve
 from domain.act import AnyAct, Correct
 from domain.alert import Alert, Evidence, Reason
@@ -183,6 +183,7 @@ async def console(
     readiness: Readiness | None = None,
     token: str = "",
     host_is_loopback: bool = True,
+    explain: Explain | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Serve on a free port until the block ends; the client is pointed at it."""
     app = build_app(
@@ -194,6 +195,7 @@ async def console(
         clock=lambda: NOW,
         token=token,
         host_is_loopback=host_is_loopback,
+        explain=explain,
     )
     stop = asyncio.Event()
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
