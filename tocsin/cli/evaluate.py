@@ -1,15 +1,17 @@
 """`tocsin evaluate`: how good the judge is on texts that people have labelled."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from domain.errors import TocsinError
+from tocsin.cli.judging import classifier_options, open_classifier
 from tocsin.cli.labelled import Group
 from tocsin.cli.options import epilog
 
 if TYPE_CHECKING:
+    from domain.judgement import Classifier
     from models.scorecard import Report
 
 
@@ -28,10 +30,7 @@ if TYPE_CHECKING:
     metavar="FILE...",
     type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True),
 )
-@click.option(
-    "--model", type=click.Path(path_type=Path), metavar="FOLDER", help="Model to use.  [default: the built one]"
-)
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Threads of the model.")
+@classifier_options
 @click.option(
     "--by",
     default="lang",
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     help="Figures for each of these too.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
-def command(*, files: tuple[Path, ...], model: Path | None, threads: int, by: Group, as_json: bool) -> int:
+def command(*, files: tuple[Path, ...], by: Group, as_json: bool, **judging: Any) -> int:
     """Measure the judge on labelled JSON lines (also .gz, .zst; - is stdin): F1, confusion, calibration, cut-offs.
 
     A line is {text, brand?, lang?, sentiment? or label?, urgency?, theme?, toxic?}; any of the labels may be missing.
@@ -49,7 +48,7 @@ def command(*, files: tuple[Path, ...], model: Path | None, threads: int, by: Gr
     """
     from tocsin.cli import screen
 
-    report = _measured(files, model, threads, by)
+    report = _measured(files, open_classifier(**judging), by)
     if not report.texts:
         raise TocsinError("there is no labelled text to measure on: a line needs sentiment, urgency, theme or toxic")
     if as_json:
@@ -61,15 +60,13 @@ def command(*, files: tuple[Path, ...], model: Path | None, threads: int, by: Gr
     return 1 if report.bad else 0
 
 
-def _measured(files: tuple[Path, ...], model: Path | None, threads: int, by: Group) -> "Report":
-    import models
+def _measured(files: tuple[Path, ...], classifier: "Classifier", by: Group) -> "Report":
     from models.language import LanguageDetector
     from models.scorecard import Scorecard
     from tocsin.cli import screen
     from tocsin.cli.labelled import LabelledFiles
 
-    classifier, card = models.load(model, threads=threads), Scorecard()
-    reading, unlabelled = LabelledFiles(files, LanguageDetector(), by=by), 0
+    card, reading, unlabelled = Scorecard(), LabelledFiles(files, LanguageDetector(), by=by), 0
     with screen.messages().status("Judging") as status:
         for batch in reading.batches():
             labelled = [one for one in batch if one.labels]

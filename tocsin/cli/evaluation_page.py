@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from models.scorecard import Report, TaskFigures
 
 MOST_GROUPS, MOST_CONFUSIONS = 25, 12
+FEW_LABELS = 6
+"""So many have room for their names above the columns of a matrix; more are numbered."""
+
 SIDE_BY_SIDE = 110
 """From this width on, two tables stand beside each other."""
 
@@ -38,6 +41,7 @@ def print_report(console: "Console", report: "Report") -> None:
 
 
 def _section(task: "TaskFigures", by: str, width: int) -> "Iterable[RenderableType]":
+    from rich.console import Group
     from rich.text import Text
 
     figures = task.overall
@@ -45,15 +49,13 @@ def _section(task: "TaskFigures", by: str, width: int) -> "Iterable[RenderableTy
     for line in _remarks(task):
         yield Text(line, "dim")
     yield Text()
-    yield from _beside(_classes(figures), _cut_offs(figures), width)
-    yield Text()
-    matrix = _matrix(figures)
-    if len(figures.labels) <= MOST_CONFUSIONS or _width(matrix) <= width:
-        yield Text("True in rows, answered in columns", "dim")
-        yield matrix
+    classes, cut_offs, confusion = _classes(figures), _cut_offs(figures), _confusion(figures, width)
+    if width < SIDE_BY_SIDE:
+        yield from (classes, Text(), cut_offs, Text(), *confusion)
+    elif len(figures.labels) <= FEW_LABELS:
+        yield _beside(Group(classes, Text(), *confusion), cut_offs)
     else:
-        yield Text("Most frequent confusions", "dim")
-        yield _confusions(figures)
+        yield from (_beside(classes, cut_offs), Text(), *confusion)
 
 
 def _groups(task: "TaskFigures", by: str) -> "Table":
@@ -104,16 +106,12 @@ def _remarks(task: "TaskFigures") -> "Iterable[str]":
         )
 
 
-def _beside(left: "Table", right: "Table", width: int) -> "Iterable[RenderableType]":
+def _beside(left: "RenderableType", right: "RenderableType") -> "Table":
     from rich.table import Table
-    from rich.text import Text
 
-    if width < SIDE_BY_SIDE:
-        yield from (left, Text(), right)
-        return
     both = Table.grid(padding=(0, 6, 0, 0))
     both.add_row(left, right)
-    yield both
+    return both
 
 
 def _classes(figures: "Figures") -> "Table":
@@ -145,13 +143,23 @@ def _cut_offs(figures: "Figures") -> "Table":
     return table
 
 
+def _confusion(figures: "Figures", width: int) -> "Sequence[RenderableType]":
+    """The matrix with its caption; of one that is too wide, what is confused most often."""
+    from rich.text import Text
+
+    matrix = _matrix(figures)
+    if _width(matrix) <= width:
+        return Text("True in rows, answered in columns", "dim"), matrix
+    return Text("Most frequent confusions", "dim"), _confusions(figures)
+
+
 def _matrix(figures: "Figures") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("")
-    wide = len(figures.labels) > MOST_CONFUSIONS
+    wide = len(figures.labels) > FEW_LABELS
     heads = [str(place) for place, _ in enumerate(figures.labels, 1)] if wide else list(figures.labels)
     for name in [*heads, *(["unscored"] if figures.unscored and not wide else ["–"] if figures.unscored else [])]:
         table.add_column(name, justify="right", no_wrap=True, min_width=2)

@@ -122,7 +122,7 @@ def _weights(found: "TaskExplanation", marked: "Sequence[WordWeight]") -> "Itera
     from rich.text import Text
 
     if not marked:
-        yield Text("No word alone decides: the answer stays as sure without any of them.", "dim")
+        yield Text("No word alone decides: the answer stays about as sure without any of them.", "dim")
         return
     against = [word for word in reversed(found.words) if word.weight <= -LIGHTEST][:MOST_AGAINST]
     for side, words in (("for      ", marked), ("against  ", against)):
