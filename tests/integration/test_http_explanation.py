@@ -8,16 +8,15 @@ from console.api.explanation import MOST_WAITING
 from domain.errors import ModelError
 from domain.explanation import Explanation
 from domain.mention import Mention
-from models.explanation import explain
-from processors.classify import question
 from tests.kit.console import console, mention
 from tests.kit.words import WeighingJudge
+from tocsin.explaining import explain_mention
 
 ADDRESS = f"/api/v1/mentions/{mention().id}/explanation"
 
 
 def by_words(told: Mention) -> Explanation:
-    return explain(question(told), classifier=WeighingJudge())
+    return explain_mention(told, classifier=WeighingJudge())
 
 
 async def test_a_mention_is_explained_as_the_openapi_document_describes() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import models
-from tests.kit.cli import Done, rows, tocsin
+from tests.kit.cli import Done, demo_configuration, rows, tocsin
 from tests.kit.words import WeighingJudge
 
 TEXTS: list[dict[str, Any]] = [
@@ -62,6 +62,22 @@ def test_groups_may_be_brands_networks_and_sources(tmp_path: Path) -> None:
     assert set(evaluated(tmp_path, file, "--by", "brand")[1]["tasks"][0]["groups"]) == {"Aurora Air", "–"}
     assert set(evaluated(tmp_path, file, "--by", "network")[1]["tasks"][0]["groups"]) == {"x", "–"}
     assert set(evaluated(tmp_path, file, "--by", "source")[1]["tasks"][0]["groups"]) == {"–"}
+
+
+def test_a_configuration_says_which_model_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, dict[str, Any]]] = []
+
+    def load(path: Path | None = None, **more: Any) -> WeighingJudge:
+        asked.append((path, more))
+        return WeighingJudge()
+
+    monkeypatch.setattr(models, "load", load)
+    demo_configuration(tmp_path, extra='[model]\nthreads = 3\npath = "other"\n')
+    file = str(written(tmp_path, *TEXTS))
+    assert evaluated(tmp_path, file, "--config", "tocsin.toml")[1]["texts"] == 4
+    assert evaluated(tmp_path, file, "--config", "tocsin.toml", "--model", "mine", "--threads", "2")[1]["texts"] == 4
+    assert evaluated(tmp_path, file, "--model", "mine")[1]["texts"] == 4
+    assert [(path.name, more["threads"]) for path, more in asked] == [("other", 3), ("mine", 2), ("mine", 1)]
 
 
 def test_packed_files_and_stdin_are_read_as_well(tmp_path: Path) -> None:
