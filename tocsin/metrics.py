@@ -36,6 +36,9 @@ class Metrics:
 
     def _pipeline(self) -> None:
         self.mentions = self._counter("mentions", "Mentions judged.", "network", "lang", "sentiment", "urgency")
+        self.for_review = self._counter(
+            "mentions_for_review", "Mentions on which the judge asked for a person.", "lang"
+        )
         self.stage_seconds = self._histogram("stage_seconds", "Time of one stage for one batch.", _DELAYS, "stage")
         self.batch_posts = self._histogram("batch_posts", "Posts in one batch.", _SIZES)
         self.commit_seconds = self._histogram("commit_seconds", "Time of one transaction.", _DELAYS)

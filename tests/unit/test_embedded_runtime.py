@@ -2,12 +2,14 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from domain.errors import RetryLater, SourceStopped
+from domain.judgement import Judgeable, Judgement
 from domain.mention import MentionQuery
 from ingest.source import Source
 from storage.memory import MemoryStore
-from tests.kit.engine import build_engine, clock, record
+from tests.kit.engine import WordClassifier, build_engine, clock, record
 from tests.kit.scripted_source import MoodyStore, ScriptedSource, letter
 from tocsin.metrics import Metrics
 from tocsin.runtimes.embedded import EmbeddedRuntime, Pace, Summary
@@ -27,10 +29,15 @@ class Takes:
 
 
 def runtime_of(
-    store: MemoryStore, sources: Sequence[Source], *, pace: Pace | None = None, metrics: Metrics | None = None
+    store: MemoryStore,
+    sources: Sequence[Source],
+    *,
+    pace: Pace | None = None,
+    metrics: Metrics | None = None,
+    classifier: WordClassifier | None = None,
 ) -> EmbeddedRuntime:
     return EmbeddedRuntime(
-        engine=build_engine(store),
+        engine=build_engine(store, classifier),
         store=store,
         sources=sources,
         courier=Takes(store),
@@ -59,6 +66,18 @@ async def test_it_ends_when_finite_sources_are_exhausted_and_the_outbox_is_empty
     assert store.outbox(status="pending") == []
     assert [entry.status for entry in store.outbox()] == ["sent"]
     assert source.closed
+
+
+async def test_mentions_that_wait_for_a_person_are_counted() -> None:
+    class Doubts(WordClassifier):
+        def classify(self, texts: Sequence[Judgeable]) -> list[Judgement]:
+            return [replace(said, review="unsure") for said in super().classify(texts)]
+
+    store, metrics = MemoryStore(), Metrics()
+    source = ScriptedSource("kit", [[record(1, "aurora bad"), record(2, "aurora fine"), record(3, "nobody")]])
+    runtime = runtime_of(store, [source], metrics=metrics, classifier=Doubts())
+    await runtime.run(until_idle=True, stop=asyncio.Event())
+    assert 'tocsin_mentions_for_review_total{lang="en"} 2.0' in metrics.render().decode()
 
 
 async def test_a_source_hears_of_its_cursor_only_after_the_commit() -> None:

@@ -10,6 +10,7 @@ from tocsin.cli.options import config_option, epilog, filters, json_option, load
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from domain.judgement import Judgement
     from domain.mention import Mention
 
 
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
     "mentions",
     epilog=epilog(
         'tocsin mentions --brand "Aurora Air" --sentiment negative --since 2d',
+        "tocsin mentions --review",
         "tocsin mentions --query 'refund OR \"lost luggage\"~3' --json | jq .post.url",
     ),
 )
 @config_option
 @filters
+@click.option("--review", is_flag=True, help="Only what waits for a person to judge it.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000), help="At most so many.")
 @json_option
 def command(*, config_file: Path | None, limit: int, as_json: bool, **chosen: Any) -> int:
@@ -40,14 +43,20 @@ def command(*, config_file: Path | None, limit: int, as_json: bool, **chosen: An
     for mention in reversed(found):
         show(console, mention)
     if not found:
-        screen.messages().print("Nothing was found. Wider filters, or `tocsin try` to see what the sources bring?")
+        screen.messages().print(_NOTHING[asked.review])
     elif total > len(found):
         screen.messages().print(f"The latest {len(found)} of {total}; --limit shows more.", style="dim")
     return 0
 
 
+_NOTHING = {
+    False: "Nothing was found. Wider filters, or `tocsin try` to see what the sources bring?",
+    True: "Nothing waits for review.",
+}
+
+
 def show(console: "Console", mention: "Mention") -> None:
-    """Print one mention: a line of judgement, the text, the link. The newest is printed last, next to the prompt."""
+    """Print one mention: a line of judgement, the text, id and link. The newest comes last, next to the prompt."""
     from rich.text import Text
 
     from tocsin.cli import screen
@@ -65,5 +74,23 @@ def show(console: "Console", mention: "Mention") -> None:
     body = Text(f"{writer}: " if writer else "", "dim")
     body.append(screen.cut(post.wording, 2 * console.width - len(writer) - 12), "default")
     console.print(screen.indented(body))
-    if post.url:
-        console.print(Text("  " + screen.harmless(post.url), "dim"), soft_wrap=True)
+    link = f"  {screen.harmless(post.url)}" if post.url else ""
+    console.print(Text(f"  {screen.short(mention.id)}{link}", "dim"), soft_wrap=True)
+    if mention.judgement:
+        _show_people(console, mention.judgement)
+
+
+def _show_people(console: "Console", judgement: "Judgement") -> None:
+    """Say whom the judgement waits for, or whose it is."""
+    from rich.text import Text
+
+    from tocsin.cli import screen
+
+    if judgement.corrected_by:
+        said = ", ".join(f"{task} {label}" for task, label in judgement.model_said.items())
+        line = Text(f"judged by {screen.harmless(judgement.corrected_by)}; the model said: {said}", "green")
+    elif judgement.review:
+        line = Text(f"review: {screen.harmless(judgement.review)}", "yellow")
+    else:
+        return
+    console.print(screen.indented(line))

@@ -212,6 +212,8 @@ class EmbeddedRuntime:
             judged = mention.judgement
             sentiment, urgency = (judged.sentiment, judged.urgency) if judged else ("unscored", "unscored")
             count.mentions.labels(mention.post.network, mention.lang, sentiment, urgency).inc()
+            if mention.awaits_review:
+                count.for_review.labels(mention.lang).inc()
             if mention.post.origin == "live":
                 age = (now - mention.post.collected_at).total_seconds()
                 count.post_to_store.labels(mention.post.source).observe(max(age, 0.0))

@@ -1,0 +1,63 @@
+"""What people's corrections are good for afterwards: rows to train with, and the calibration of this deployment."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from domain.act import Correct
+from domain.correction import LABELS
+from domain.judgement import Classifier
+from domain.mention import Mention
+from storage.store import Store
+
+if TYPE_CHECKING:
+    from models.deployment import Deployed
+
+TOXIC = 0.5
+"""Probability from which a text counts as toxic."""
+
+
+class Standing(NamedTuple):
+    """Corrected mentions, each once, in the order of the latest act; `over` more were edited or deleted since."""
+
+    mentions: list[Mention]
+    over: int
+
+
+def standing(store: Store, *, brand: str = "", since: datetime | None = None) -> Standing:
+    """Find the mentions that people corrected from that time on and whose correction still holds."""
+    acts = [act for act in store.acts(brand=brand, since=since) if isinstance(act, Correct)]
+    latest = list(dict.fromkeys(act.mention for act in reversed(acts)))[::-1]
+    found = [mention for mention_id in latest if (mention := store.mention(mention_id)) is not None]
+    held = [mention for mention in found if mention.deleted_at is None and _is_corrected(mention)]
+    return Standing(held, len(latest) - len(held))
+
+
+def _is_corrected(mention: Mention) -> bool:
+    return mention.judgement is not None and bool(mention.judgement.corrected_by)
+
+
+def training_row(mention: Mention) -> dict[str, object] | None:
+    """The mention as the judge's training reads written posts; None while a task has no label at all."""
+    judgement = mention.judgement
+    if judgement is None or any(getattr(judgement, task) not in labels for task, labels in LABELS.items()):
+        return None
+    return {
+        "id": mention.id,
+        "lang": mention.lang,
+        "network": mention.post.network,
+        "industry": "",
+        "brand": mention.brand,
+        "text": mention.post.wording,
+        "sentiment": judgement.sentiment,
+        "urgency": judgement.urgency,
+        "theme": judgement.theme,
+        "toxic": judgement.toxicity >= TOXIC,
+        "hard": "",
+    }
+
+
+def deployed(classifier: Classifier, store: Store) -> "Deployed":
+    """Calibrate the classifier with what people of this deployment corrected; off until that is enough."""
+    from models.deployment import Deployed, fit, gather
+
+    return Deployed(classifier, fit(gather(standing(store).mentions, classifier)))
