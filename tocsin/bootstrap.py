@@ -72,10 +72,11 @@ class App:
         return BrandMatcher(self.config.brands())
 
     def classifier(self) -> Classifier:
-        """Load the model; raises ModelError with the command that builds it."""
+        """Load what judges; raises ModelError or ConfigError with the remedy."""
         import models
 
-        return models.load(self.config.model.path, threads=self.config.model.threads)
+        model = self.config.model
+        return models.load(model.path, threads=model.threads, review_below=model.review_below, hub=model.hub)
 
     def stages(self, classifier: Classifier) -> list[Stage]:
         """Fill the pipeline list with this configuration's parts."""

@@ -18,6 +18,9 @@ ENVIRON = {"TOCSIN_GALLERY_SECRET": "s3cret", "PATH": "/bin"}
 BEYOND_A_SCHEMA = {
     # What follows needs more than the shape of the file: other tables, the environment, the disk, a query's grammar.
     "account_without_network",
+    "hub_folder_with_revision",
+    "hub_label_of_another_task",
+    "hub_models_of_one_task",
     "open_console_without_token",
     "query_with_unbalanced_bracket",
     "route_to_nobody",

@@ -160,3 +160,14 @@ def test_tables_read_elsewhere_are_checked_the_same_way(tmp_path: Path) -> None:
 )
 def test_a_brand_without_a_query_is_looked_for_by_its_name(name: str, query: str) -> None:
     assert BrandConfig(name=name).query == query
+
+
+def test_a_path_in_a_list_of_tables_starts_at_the_files_folder_too(tmp_path: Path) -> None:
+    hub = '[[model.hub]]\ntask = "theme"\npath = "mine"\n[[model.hub]]\ntask = "urgency"\nid = "mine"\n'
+    first, second = load(write(tmp_path, BRAND + hub), environ={}).model.hub
+    assert (first.path, second.path, second.id) == (tmp_path / "mine", None, "mine")
+
+
+@pytest.mark.parametrize("written", ["nan", "inf", "-0.1", '"much"'])
+def test_a_cut_off_is_a_probability(tmp_path: Path, written: str) -> None:
+    assert problems(write(tmp_path, BRAND + f"[model]\nreview_below = {written}\n"))

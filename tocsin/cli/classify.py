@@ -2,13 +2,13 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import msgspec
 
 from domain.judgement import Judgeable, Judgement
+from tocsin.cli.judging import classifier_options, open_classifier
 from tocsin.cli.lines import BATCH, BadLine, Line, batches, complain, fields, text_field
 from tocsin.cli.options import epilog
 
@@ -28,22 +28,20 @@ class Question(NamedTuple):
     epilog=epilog(
         """echo '{"text": "Aurora Air lost my bag again", "brand": "Aurora Air"}' | tocsin classify""",
         "tocsin classify < posts.jsonl > judged.jsonl",
+        "tocsin classify --config tocsin.toml < posts.jsonl | jq -c 'select(.review != \"\")'",
     ),
 )
-@click.option(
-    "--model", type=click.Path(path_type=Path), metavar="FOLDER", help="Model to use.  [default: the built one]"
-)
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Threads of the model.")
-def command(*, model: Path | None, threads: int) -> int:
+@classifier_options
+def command(**judging: Any) -> int:
     """Judge texts: JSON lines {text, brand?, lang?, id?} in, the same lines with sentiment, urgency and theme out.
 
-    Order and all fields are kept; the answers are lang, sentiment, sentiment_scores, urgency, urgency_scores and
-    theme. A line that cannot be read is named on stderr, the rest goes on, and the exit code is 1.
+    Order and all fields are kept; the answers are lang, sentiment, sentiment_scores, urgency, urgency_scores, theme,
+    theme_scores, toxicity and review (why a person should look, or empty). A line that cannot be read is named on
+    stderr, the rest goes on, and the exit code is 1.
     """
-    import models
     from models.language import LanguageDetector
 
-    classifier, detector = models.load(model, threads=threads), LanguageDetector()
+    classifier, detector = open_classifier(**judging), LanguageDetector()
     encoder, bad = msgspec.json.Encoder(), False
     for lines in batches(sys.stdin.buffer, BATCH):
         questions: list[Question] = []
@@ -81,4 +79,7 @@ def _merged(question: Question, answer: Judgement) -> dict[str, Any]:
         "urgency": answer.urgency,
         "urgency_scores": answer.urgency_scores,
         "theme": answer.theme,
+        "theme_scores": answer.theme_scores,
+        "toxicity": answer.toxicity,
+        "review": answer.review,
     }

@@ -9,6 +9,7 @@ import click
 from msgspec import Struct
 
 from domain.errors import TocsinError
+from domain.judgement import Judgeable
 from tocsin.cli.options import config_option, epilog, json_option, load_config
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 PATIENCE = 30.0
 """Seconds that one part gets to answer."""
+
+MODEL_PATIENCE = 900.0
+"""The same of the model, which may have to be fetched first."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -48,7 +52,7 @@ async def _examine(app: "App") -> list[Finding]:
     sources, notifiers = app.sources(), app.notifiers()
     checks = [
         _ask("store", app.config.storage.kind, lambda: asyncio.to_thread(_store, app)),
-        _ask("model", str(app.config.model.path or "built-in"), lambda: asyncio.to_thread(_model, app)),
+        _ask("model", _judge(app), lambda: asyncio.to_thread(_model, app), patience=MODEL_PATIENCE),
         *(_ask("source", source.name, source.check) for source in sources),
         *(_ask("receiver", name, notifier.check) for name, notifier in notifiers.items()),
     ]
@@ -59,12 +63,12 @@ async def _examine(app: "App") -> list[Finding]:
         await app.transport.aclose()
 
 
-async def _ask(part: str, name: str, check: Callable[[], Awaitable[str]]) -> Finding:
+async def _ask(part: str, name: str, check: Callable[[], Awaitable[str]], *, patience: float = PATIENCE) -> Finding:
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             return Finding(part=part, name=name, ok=True, detail=await check())
     except TimeoutError:
-        return Finding(part=part, name=name, ok=False, detail=f"no answer within {PATIENCE:.0f} s")
+        return Finding(part=part, name=name, ok=False, detail=f"no answer within {patience:.0f} s")
     except TocsinError as failure:
         return Finding(part=part, name=name, ok=False, detail=str(failure))
     except Exception as failure:  # noqa: BLE001  # one broken part must not hide how the others stand
@@ -84,8 +88,15 @@ def _store(app: "App") -> str:
         return f"{path}: {store.count(MentionQuery()):,} mentions"
 
 
+def _judge(app: "App") -> str:
+    model = app.config.model
+    return ", ".join([str(model.path or "built-in"), *(f"{hub.place} for {hub.task}" for hub in model.hub)])
+
+
 def _model(app: "App") -> str:
-    return f"{app.classifier().name} loads"
+    classifier = app.classifier()
+    classifier.classify([Judgeable("Does the judge answer?", lang="en")])
+    return f"{classifier.name} answers"
 
 
 def _table(findings: list[Finding]) -> None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr
 
 from domain.errors import ConfigError
 from tocsin.config.problems import did_you_mean, keys_of
-from tocsin.config.secrets import ENV, FILE, fields_of_type
+from tocsin.config.secrets import ENV, FILE, fields_of_type, parts_of
 
 DEFAULT_FILE = Path("tocsin.toml")
 PREFIX = "TOCSIN_"
@@ -95,7 +95,8 @@ def anchored(tables: Tables, sections: Mapping[str, type[BaseModel]], folder: Pa
 def absolute_paths(table: Mapping[str, Any], model: type[BaseModel], folder: Path) -> Tables:
     """A table whose paths (and lists of them) start at `folder` when they are relative.
 
-    A path is a field of type Path, and the field `path` of a source, which may be a pattern and so is text.
+    A path is a field of type Path, and the field `path` of a source, which may be a pattern and so is text. Tables
+    within the table are looked at too.
     """
     result = dict(table)
     for name in {*fields_of_type(model, Path), *({"path"} & model.model_fields.keys())}:
@@ -104,6 +105,15 @@ def absolute_paths(table: Mapping[str, Any], model: type[BaseModel], folder: Pat
             result[name] = str(folder / Path(written).expanduser())
         elif isinstance(written, list):
             result[name] = [str(folder / Path(p).expanduser()) if isinstance(p, str) and p else p for p in written]
+    for name, field in model.model_fields.items():
+        tables = [
+            part for part in parts_of(field.annotation) if isinstance(part, type) and issubclass(part, BaseModel)
+        ]
+        written = result.get(name)
+        if tables and isinstance(written, dict):
+            result[name] = absolute_paths(written, tables[0], folder)
+        elif tables and isinstance(written, list):
+            result[name] = [absolute_paths(t, tables[0], folder) if isinstance(t, dict) else t for t in written]
     return result
 
 

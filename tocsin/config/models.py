@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints,
 
 from alerting.config import IncidentConfig, RouteConfig
 from domain.brand import Brand
+from models.config import HubConfig
+from models.review import REVIEW_BELOW
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
@@ -77,10 +79,35 @@ class RuntimeConfig(Section):
 
 
 class ModelConfig(Section):
-    """Which transformer judges, and with how many threads."""
+    """Which transformers judge, with how many threads, and when a person is asked."""
 
-    path: Path | None = Field(None, description="Folder of the model; default: the one that `make setup` built.")
+    path: Path | None = Field(None, description="Folder of the model; default: the shipped one.")
     threads: int = Field(2, ge=1, le=64, description="Threads for one batch.")
+    review_below: float = Field(
+        REVIEW_BELOW,
+        ge=0,
+        le=1,
+        description="A mention whose sentiment or urgency is less probable waits for a person's review; 0: none.",
+    )
+    hub: tuple[HubConfig, ...] = Field(
+        (), description="Hugging Face models, each for one task instead of that model."
+    )
+
+    @field_validator("hub", mode="before")
+    @classmethod
+    def _hub_models_are_a_list(cls, written: object) -> object:
+        if isinstance(written, dict):
+            raise ValueError("there may be several, so write [[model.hub]] with two brackets")  # noqa: TRY004  # pydantic's way
+        return written
+
+    @field_validator("hub")
+    @classmethod
+    def _a_task_has_one_model(cls, hub: tuple[HubConfig, ...]) -> tuple[HubConfig, ...]:
+        tasks = [one.task for one in hub]
+        for place, task in enumerate(tasks):
+            if tasks.index(task) != place:
+                raise ValueError(f'two tables answer the task "{task}": keep one of them')
+        return hub
 
 
 LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})

@@ -18,7 +18,7 @@ _LIMITS = {
 
 
 def keys(model: type[BaseModel], *, without: frozenset[str] = frozenset(), name_is_kind: str = "") -> str:
-    """The table of every key the model knows; nested tables are written with dots.
+    """The table of every key the model knows; nested tables are written with dots, lists of them with `[]`.
 
     With `name_is_kind`, `name` may be left out: the configuration's reader then takes the kind for it.
     """
@@ -39,6 +39,11 @@ def _rows(schema: Schema, defs: Schema, prefix: str, without: frozenset[str]) ->
         if inner is not None:
             yield code(key), "table", "", str(said.get("description", ""))
             yield from _rows(inner, defs, f"{key}.", frozenset())
+            continue
+        several = _nested(said["items"], defs) if "items" in said else None
+        if several is not None:
+            yield code(key), "list of tables", "none", str(said.get("description", ""))
+            yield from _rows(several, defs, f"{key}[].", frozenset())
             continue
         secret = _is_secret(said)
         shown = f"{code(key)} or {code(key + '_env')} or {code(key + '_file')}" if secret else code(key)
