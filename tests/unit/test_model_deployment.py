@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from domain.correction import corrected
 from domain.judgement import SENTIMENTS, Judgeable, Judgement
-from models.deployment import BOUND, MOST, NEEDED, Biases, Deployed, Evidence, fit, gather
+from models.deployment import MOST, Biases, Deployed, Evidence, fit, gather
+from models.leaning import BOUND, NEEDED
 from tests.kit.stores import correct, mention, post
 
 Array = npt.NDArray[np.float64]
@@ -179,6 +180,14 @@ def test_a_bias_moves_shares_and_label_and_names_the_model_anew() -> None:
     assert odds == pytest.approx(0.2 / 0.6 * np.exp(1.3), rel=1e-3)
     assert (judged.urgency, judged.urgency_scores) == ("low", {"low": 1.0})
     assert judged.model == Deployed(Scripted(), LEANING).name == "scripted-1" + LEANING.suffix
+
+
+def test_whether_a_person_should_look_is_asked_again_of_what_was_moved() -> None:
+    texts = [Judgeable("negative"), Judgeable("neutral")]
+    closer, clearer = Deployed(Scripted(), LEANING).classify(texts)
+    assert closer.review == "sentiment neutral is only 45% sure"
+    assert (clearer.sentiment, clearer.review) == ("neutral", "")
+    assert Deployed(Scripted(), LEANING, review_below=0.4).classify(texts)[0].review == ""
 
 
 def test_unscored_passes_through_and_so_does_everything_while_it_is_off() -> None:
