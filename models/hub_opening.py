@@ -45,6 +45,8 @@ def pretrained(config: HubConfig, key: str) -> Pretrained:
             place, config=settings, dtype=torch.float32, output_loading_info=True, **where
         )
     _is_whole(loaded, key, config)
+    if len(tokenizer) > (known := network.get_input_embeddings().num_embeddings):
+        raise ModelError(f"{key}: {config.place} has {len(tokenizer)} tokens, but its weights know only {known}")
     opened = Pretrained(
         tokenizer, network.eval(), labels=labels, longest=_longest(settings, tokenizer, key, config),
         name=f"{config.path.absolute().name if config.path else config.id}@{_fingerprint(network)}", torch=torch,

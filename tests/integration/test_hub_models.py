@@ -1,6 +1,7 @@
 """A real, tiny model of Hugging Face behind the classifier's protocol, and every way in which one may not fit."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -20,7 +21,7 @@ from tocsin.bootstrap import bootstrap
 from tocsin.config import load
 
 pytest.importorskip("torch", reason="the extra `hub` (torch, transformers) is not installed")
-pytest.importorskip("transformers", reason="the extra `hub` (torch, transformers) is not installed")
+transformers = pytest.importorskip("transformers", reason="the extra `hub` (torch, transformers) is not installed")
 
 KEY = "model.hub[0]"
 
@@ -62,7 +63,6 @@ def test_it_answers_with_the_tasks_labels_and_all_probabilities(folder: Path) ->
 
 def test_the_probabilities_are_those_of_the_model_itself(folder: Path) -> None:
     import torch
-    import transformers
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     network = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
@@ -204,6 +204,14 @@ def test_a_folder_that_is_not_whole_is_refused(folder: Path, tmp_path: Path, mis
     assert str(copy) in str(refusal(sentiment_of(copy)))
 
 
+def test_a_tokenizer_of_another_model_is_refused(folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    foreign = transformers.AutoTokenizer.from_pretrained(copy)
+    foreign.add_tokens([f"token{number}" for number in range(100)])
+    foreign.save_pretrained(copy)
+    assert "weights know only" in str(refusal(sentiment_of(copy)))
+
+
 def test_code_that_lies_beside_a_model_is_not_run(folder: Path, tmp_path: Path) -> None:
     settings = {"model_type": "mine", "auto_map": {"AutoConfig": "mine.Mine"}}
     copy = changed(folder, tmp_path / "copy", **settings)
@@ -219,6 +227,28 @@ def test_a_folder_is_never_asked_for_on_the_network(folder: Path, monkeypatch: p
     monkeypatch.setattr("socket.socket.connect", asked)
     monkeypatch.setattr("socket.getaddrinfo", asked)
     assert one(opened(sentiment_of(folder)), "late again").label in SENTIMENTS
+
+
+def test_a_name_on_the_hub_is_read_as_it_was_fetched(folder: Path, tmp_path: Path) -> None:
+    fetched = tmp_path / "hub" / "models--someone--theirs"
+    shutil.copytree(folder, fetched / "snapshots" / "c0ffee")
+    (fetched / "refs").mkdir()
+    (fetched / "refs" / "v1").write_text("c0ffee")
+    code = (
+        "from models.config import HubConfig; from models.hub import HubModel; import sys\n"
+        "config = HubConfig(task='sentiment', id='someone/theirs', revision=sys.argv[1], "
+        "labels=dict(LABEL_0='negative', LABEL_1='neutral', LABEL_2='positive'))\n"
+        "print(HubModel.open(config, key='model.hub[0]', threads=1).name)"
+    )
+    environ = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    known, unknown = (
+        subprocess.run(
+            [sys.executable, "-c", code, revision], env=environ, capture_output=True, text=True, check=False
+        )
+        for revision in ("v1", "v2")
+    )
+    assert re.fullmatch(r"someone/theirs@[0-9a-f]{8}\n", known.stdout)
+    assert "ModelError: model.hub[0]: someone/theirs cannot be opened" in unknown.stderr
 
 
 def test_it_is_laid_over_the_shipped_judge_by_the_configuration(
