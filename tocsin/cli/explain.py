@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from domain.errors import TocsinError
 from domain.judgement import Judgeable
+from tocsin.cli.judging import language_of, open_classifier
 from tocsin.cli.options import config_option, epilog, load_config
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def command(
 ) -> int:
     """Show which words weighed most: each is left out in turn, and the label's probability drops by its weight.
 
-    MENTION is an id or its beginning; `tocsin mentions --json` shows ids. A text is judged by the built-in model, a
+    MENTION is the id that `tocsin mentions` shows, or the beginning of it. A text is judged by the built-in model, a
     mention (or a text with --config) by the configured one, as it is now.
     """
     from models.explanation import explain
@@ -51,9 +51,13 @@ def command(
         raise click.UsageError("Give either a MENTION or --text.")
     if text is None and (brand is not None or lang is not None):
         raise click.UsageError("--brand and --lang go with --text; a mention has its own.")
-    told = _found(mention, config_file) if mention is not None else None
-    asked = question(told) if told else _asked(text or "", brand, lang)
-    explanation = explain(asked, classifier=_classifier(told, config_file))
+    told: Mention | None = None
+    if mention is not None:
+        told, classifier = _told(mention, config_file)
+        asked = question(told)
+    else:
+        classifier, asked = open_classifier(config_file), _asked(text or "", brand or "", lang or "")
+    explanation = explain(asked, classifier=classifier)
     if as_json:
         screen.print_json([explanation])
     else:
@@ -61,33 +65,20 @@ def command(
     return 0
 
 
-def _asked(text: str, brand: str | None, lang: str | None) -> Judgeable:
+def _told(beginning: str, config_file: Path | None) -> "tuple[Mention, Classifier]":
+    """The mention, and the classifier as it is in this deployment."""
+    from tocsin.bootstrap import bootstrap
+    from tocsin.cli.stored import mention_of, stored
+    from tocsin.corrections import deployed
+
+    config = load_config(config_file)
+    with stored(config) as store:
+        return mention_of(store, beginning), deployed(bootstrap(config).classifier(), store)
+
+
+def _asked(text: str, brand: str, lang: str) -> Judgeable:
     from models.language import LanguageDetector
 
     # A shell hands over bytes that are no UTF-8 as lone surrogates, which no encoder takes.
     clean = text.encode(errors="replace").decode()
-    return Judgeable(clean, brand or "", lang or LanguageDetector().detect(clean)[0])
-
-
-def _classifier(told: "Mention | None", config_file: Path | None) -> "Classifier":
-    if told is None and config_file is None:
-        import models
-
-        return models.load()
-    from tocsin.bootstrap import bootstrap
-
-    return bootstrap(load_config(config_file)).classifier()
-
-
-def _found(beginning: str, config_file: Path | None) -> "Mention":
-    """The mention whose id is or begins so; raises TocsinError when there is none or more than one."""
-    from tocsin.cli.stored import stored
-
-    with stored(load_config(config_file)) as store:
-        exact = store.mention(beginning)
-        near = [exact] if exact else store.mentions_beginning(beginning.lower())
-    if len(near) > 1:
-        raise TocsinError(f"more than one mention begins with {beginning}: write more of the id")
-    if not near:
-        raise TocsinError(f"there is no mention {beginning}: `tocsin mentions --json` shows ids")
-    return near[0]
+    return Judgeable(clean, brand, language_of(clean, lang, LanguageDetector()))

@@ -10,6 +10,7 @@ from tocsin.cli.options import load_config
 
 if TYPE_CHECKING:
     from domain.judgement import Classifier
+    from models.language import LanguageDetector
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,3 +50,8 @@ def open_classifier(
 
     folder = str(model.absolute()) if model else None
     return bootstrap(load_config(config_file, model__path=folder, model__threads=threads)).classifier()
+
+
+def language_of(text: str, written: str, detector: "LanguageDetector") -> str:
+    """The language that somebody wrote beside the text (`en`, `en-GB`, `EN_us`), or the one it is found to be in."""
+    return written.strip().lower().replace("_", "-").partition("-")[0] or detector.detect(text)[0]

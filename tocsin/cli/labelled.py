@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import msgspec
 
 from domain.judgement import SENTIMENTS, THEMES, URGENCIES, Judgeable
+from tocsin.cli.judging import language_of
 from tocsin.cli.lines import BadLine, Line, batches, complain, fields, text_field
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class LabelledFiles:
         except BadLine as error:
             self._complain(file, line, error)
             return None
-        lang = written.lower().replace("_", "-").partition("-")[0] or self._detector.detect(text)[0]
+        lang = language_of(text, written, self._detector)
         labels: dict[str, str] = {}
         for read in _READERS:
             try:
