@@ -9,7 +9,6 @@ CREATE TABLE acts (
 );
 CREATE INDEX acts_by_subject ON acts (subject);
 CREATE INDEX acts_by_time ON acts (at, id);
-CREATE INDEX acts_by_brand ON acts (brand, at, id);
 
 -- 1 while a mention waits for a person. No model before this shape ever asked for one.
 ALTER TABLE mentions ADD COLUMN review INTEGER NOT NULL DEFAULT 0;
