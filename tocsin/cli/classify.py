@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from domain.judgement import Judgeable, Judgement
-from tocsin.cli.judging import classifier_options, open_classifier
+from tocsin.cli.judging import classifier_options, language_of, open_classifier
 from tocsin.cli.lines import BATCH, BadLine, Line, batches, complain, fields, text_field
 from tocsin.cli.options import epilog
 
@@ -61,8 +61,7 @@ def command(**judging: Any) -> int:
 def _question(line: Line, detector: Any) -> Question:
     found = fields(line)
     text = text_field(found, "text")
-    written = text_field(found, "lang", "")
-    lang = written.lower().replace("_", "-").partition("-")[0] or detector.detect(text)[0]
+    lang = language_of(text, text_field(found, "lang", ""), detector)
     return Question(found, Judgeable(text=text, brand=text_field(found, "brand", ""), lang=lang))
 
 
