@@ -33,11 +33,12 @@ def print_explanation(console: "Console", explanation: "Explanation", mention: "
     for said in _differs(explanation, mention):
         console.print(Text(said, "yellow"))
     plain = console.no_color or console.color_system is None
-    for task, found in explanation.tasks.items():
+    for place, (task, found) in enumerate(explanation.tasks.items()):
         console.print()
         console.print(_answer(task, found))
         marked = _marked(found)
-        console.print(screen.indented(_text(explanation.text, marked, plain=plain)))
+        if marked or not place:
+            console.print(screen.indented(_text(explanation.text, marked, plain=plain)))
         for line in _weights(found, marked):
             console.print(screen.indented(line))
     if explanation.reason:
