@@ -67,7 +67,7 @@ def test_a_correction_is_told_shown_and_counted(folder: Path) -> None:
     assert (found["id"], found["judgement"]["corrected_by"]) == (UNSURE.id, "Inna")
     assert shown(folder, "--sentiment", "negative") == []
     assert rows(tocsin("stats", "--json", cwd=folder).stdout)[0]["sentiments"]["neutral"] == 1
-    assert "judged by Inna; the model said: sentiment negative" in tocsin("mentions", cwd=folder).stdout.decode()
+    assert "corrected by Inna; the model said: sentiment negative" in tocsin("mentions", cwd=folder).stdout.decode()
 
 
 def test_review_lists_the_reason_and_the_id_to_correct_it_by(folder: Path) -> None:
@@ -78,6 +78,7 @@ def test_review_lists_the_reason_and_the_id_to_correct_it_by(folder: Path) -> No
     done = tocsin("correct", UNSURE.id, "--confirm", "--by", "Inna", cwd=folder)
     assert done.stdout.decode() == f"Confirmed {UNSURE.id[:10]}: negative, normal, delivery.\n"
     assert shown(folder, "--review") == []
+    assert "confirmed by Inna\n" in tocsin("mentions", cwd=folder).stdout.decode()
     assert "Nothing waits for review." in said(tocsin("mentions", "--review", cwd=folder))
 
 

@@ -87,8 +87,11 @@ def _show_people(console: "Console", judgement: "Judgement") -> None:
     from tocsin.cli import screen
 
     if judgement.corrected_by:
-        said = ", ".join(f"{task} {label}" for task, label in judgement.model_said.items())
-        line = Text(f"judged by {screen.harmless(judgement.corrected_by)}; the model said: {said}", "green")
+        said = [
+            f"{task} {label}" for task, label in judgement.model_said.items() if label != getattr(judgement, task)
+        ]
+        verb, more = ("corrected", f"; the model said: {', '.join(said)}") if said else ("confirmed", "")
+        line = Text(f"{verb} by {screen.harmless(judgement.corrected_by)}{more}", "green")
     elif judgement.review:
         line = Text(f"review: {screen.harmless(judgement.review)}", "yellow")
     else:
