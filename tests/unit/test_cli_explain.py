@@ -114,9 +114,9 @@ def test_of_a_long_text_what_stands_around_the_words_is_shown() -> None:
 
 
 def test_a_text_that_rests_on_no_single_word_says_so() -> None:
-    said = page("terrible terrible terrible terrible")
+    said = page("terrible desk, terrible terrible terrible")
     assert said.count("No word alone decides") == 3
-    assert said.count("terrible terrible") == 1, "without marks once is enough"
+    assert said.count("desk") == 1, "without marks once is enough"
 
 
 def test_what_was_not_judged_says_why() -> None:
