@@ -363,10 +363,10 @@ def test_a_mention_read_again_stays_corrected(store: Store) -> None:
     store.commit(Commit(mentions=[told]))
     store.keep(correct(told, theme="staff"))
     before = store.mention(told.id)
+    assert before is not None
     seen_again = replace(told, post=replace(told.post, version="2", engagement=Engagement(likes=9)))
     for again, expected in ((told, told), (seen_again, seen_again)):
         store.commit(Commit(mentions=[again], edited_posts=[told.post.id]))
-        assert before is not None
         assert store.mention(told.id) == replace(before, post=expected.post)
     store.commit(Commit(deleted_posts={told.post.id: at(3)}))
     assert store.mention(told.id) == replace(before, post=seen_again.post, deleted_at=at(3))

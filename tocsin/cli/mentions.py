@@ -90,7 +90,7 @@ def _show_people(console: "Console", judgement: "Judgement") -> None:
         said = [
             f"{task} {label}" for task, label in judgement.model_said.items() if label != getattr(judgement, task)
         ]
-        verb, more = ("corrected", f"; the model said: {', '.join(said)}") if said else ("confirmed", "")
+        verb, more = ("corrected", f"; the model said: {said}") if said else ("confirmed", "")
         line = Text(f"{verb} by {screen.harmless(judgement.corrected_by)}{more}", "green")
     elif judgement.review:
         line = Text(f"review: {screen.harmless(judgement.review)}", "yellow")
