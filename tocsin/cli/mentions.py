@@ -87,9 +87,8 @@ def _show_people(console: "Console", judgement: "Judgement") -> None:
     from tocsin.cli import screen
 
     if judgement.corrected_by:
-        said = [
-            f"{task} {label}" for task, label in judgement.model_said.items() if label != getattr(judgement, task)
-        ]
+        differ = {task: label for task, label in judgement.model_said.items() if label != getattr(judgement, task)}
+        said = ", ".join(f"{task} {label}" for task, label in differ.items())
         verb, more = ("corrected", f"; the model said: {said}") if said else ("confirmed", "")
         line = Text(f"{verb} by {screen.harmless(judgement.corrected_by)}{more}", "green")
     elif judgement.review:
