@@ -7,6 +7,7 @@ from domain.act import Correct
 from domain.correction import LABELS
 from domain.judgement import Classifier
 from domain.mention import Mention
+from models.review import REVIEW_BELOW
 from storage.store import Store
 
 if TYPE_CHECKING:
@@ -56,8 +57,9 @@ def training_row(mention: Mention) -> dict[str, object] | None:
     }
 
 
-def deployed(classifier: Classifier, store: Store) -> "Deployed":
+def deployed(classifier: Classifier, store: Store, *, review_below: float = REVIEW_BELOW) -> "Deployed":
     """Calibrate the classifier with what people of this deployment corrected; off until that is enough."""
     from models.deployment import Deployed, fit, gather
 
-    return Deployed(classifier, fit(gather(standing(store).mentions, classifier)))
+    biases = fit(gather(standing(store).mentions, classifier))
+    return Deployed(classifier, biases, review_below=review_below)
