@@ -7,7 +7,11 @@ UV := $(BIN)/uv
 UV_VERSION := 0.13.9
 PACKAGES := domain ingest processors models alerting storage console tocsin
 
-.PHONY: help setup demo test lint types imports docs docs-check bench lock ci clean
+.PHONY: help setup setup-train demo test lint types imports docs docs-check bench train lock ci clean
+
+SETS ?= ../shared/data
+WORK ?= .train
+CORRECTIONS ?=
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -21,8 +25,13 @@ $(UV):
 	$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-setup: .venv/.installed ## install everything into .venv and build the model: leaves .venv/bin/tocsin
-	$(BIN)/python -m models.training.build
+setup: .venv/.installed ## install everything into .venv: leaves .venv/bin/tocsin
+
+.venv/.installed-train: requirements-train.lock .venv/.installed
+	$(UV) pip install --quiet --require-hashes --requirement requirements-train.lock
+	@touch $@
+
+setup-train: .venv/.installed-train ## add what training and hub models need (PyTorch: several GB)
 
 demo: setup ## the whole product on shipped example posts: no keys, no services, under a minute
 	$(BIN)/tocsin demo
@@ -49,11 +58,17 @@ docs-check: setup ## what the docs say holds against the code
 bench: setup ## the figures: matching, judging, the whole pipeline, memory, post to alert
 	$(BIN)/python -m tests.bench.all
 
-lock: $(UV) ## resolve the dependencies anew into requirements.lock
-	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--group dev --extra train pyproject.toml --output-file requirements.lock
+train: setup-train ## the judge from the published weights to models/artefact: hours on a CPU; run again to go on
+	$(BIN)/python -m models.training.make --sets $(SETS) --work $(WORK) --corrections $(CORRECTIONS)
 
-ci: lint types imports docs-check test ## what CI runs
+lock: $(UV) ## resolve the dependencies anew into requirements.lock and requirements-train.lock
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--group dev pyproject.toml --output-file requirements.lock
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--constraint requirements.lock --group dev --extra train --extra hub pyproject.toml \
+		--output-file requirements-train.lock
+
+ci: setup-train lint types imports docs-check test ## what CI runs
 
 clean: ## forget everything that was built
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis models/artefact dist build
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

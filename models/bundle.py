@@ -1,4 +1,4 @@
-"""The folder of a built model: what is in it, and that it is what the build wrote."""
+"""The folder of a trained model: what is in it, and that it is what the training wrote."""
 
 import hashlib
 from pathlib import Path
@@ -8,39 +8,39 @@ import msgspec
 from domain.errors import ModelError
 
 MAX_TOKENS = 128
-WINDOWS = 2
-"""A text is read in windows of `MAX_TOKENS` tokens (the first and last are marks), at most this many, averaged."""
+WINDOWS = 4
+"""A text is read in windows of `MAX_TOKENS` tokens (marks and the brand's name included), at most this many."""
 
 DEFAULT = Path(__file__).parent / "artefact"
-BUILD = "python -m models.training.build"
-MANIFEST, ENCODER, TOKENIZER, HEADS, CONFIG, NOTICE = (
-    "manifest.json", "encoder.onnx", "tokenizer.json", "heads.json", "config.json", "NOTICE",
-)  # fmt: skip
+REMEDY = "take it anew from the repository, or train one: docs/how-to/train-the-judge.md"
+MANIFEST, NETWORK, TOKENIZER, HEADS = "manifest.json", "model.onnx", "tokenizer.json", "heads.json"
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """The model's name, the checksum of everything it was made from, and one per file."""
+    """The model's name and the checksum of each of its files."""
 
     name: str
-    recipe: str
     files: dict[str, str]
 
 
 class Head(msgspec.Struct, frozen=True):
-    """One linear layer on the pooled encoder: `weights` (labels, width), `bias` (labels); logits / temperature."""
+    """One linear layer: `weights` (labels, 2 * width), `bias` (labels); (logits + offsets) / temperature are judged.
+
+    `offsets` move the balance between labels and `temperature` makes probabilities honest; both were fitted on
+    held-out posts.
+    """
 
     task: str
     labels: list[str]
     weights: list[list[float]]
     bias: list[float]
+    offsets: list[float]
     temperature: float
 
 
 class Heads(msgspec.Struct, frozen=True):
-    """The trained part of the model: which layer's mean the heads read, and the heads."""
+    """What turns the network's vectors into answers."""
 
-    version: str
-    layer: int
     heads: list[Head]
 
 
@@ -51,17 +51,17 @@ def checksum(path: Path) -> str:
 
 
 def verified(folder: Path) -> Manifest:
-    """The manifest of `folder`, after every file of it was compared; ModelError says how to rebuild."""
+    """The manifest of `folder`, after every file of it was compared; ModelError says what to do."""
     path = folder / MANIFEST
     try:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
     except FileNotFoundError:
-        raise ModelError(f"there is no model in {folder}: build it with `{BUILD} --out {folder}`") from None
+        raise ModelError(f"there is no model in {folder}: {REMEDY}") from None
     except (OSError, msgspec.DecodeError) as error:
-        raise ModelError(f"{path} cannot be read ({error}): rebuild with `{BUILD} --out {folder}`") from error
+        raise ModelError(f"{path} cannot be read ({error}): {REMEDY}") from error
     for name, expected in manifest.files.items():
         if not (folder / name).is_file():
-            raise ModelError(f"{folder / name} is missing: rebuild with `{BUILD} --out {folder}`")
+            raise ModelError(f"{folder / name} is missing: {REMEDY}")
         if checksum(folder / name) != expected:
-            raise ModelError(f"{folder / name} is not what was built: rebuild with `{BUILD} --out {folder}`")
+            raise ModelError(f"{folder / name} is not what the training wrote: {REMEDY}")
     return manifest

@@ -1,4 +1,4 @@
-"""The encoder at run time: the one module that imports ONNX Runtime."""
+"""The network at run time: the one module that imports ONNX Runtime."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +12,8 @@ from domain.errors import ModelError
 _ERRORS_ONLY = 3
 
 
-class Encoder:
-    """A session of `encoder.onnx`: token ids of equal length in, one vector a text out."""
+class Network:
+    """A session of `model.onnx`: token ids of equal length in, one vector a text out."""
 
     def __init__(self, path: Path) -> None:
         """Open `path`. One thread works inside one run; several runs may be under way at once."""
@@ -27,10 +27,11 @@ class Encoder:
             raise ModelError(f"{path.name} cannot be opened by ONNX Runtime: {error}") from error
 
     def pooled(self, ids: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
-        """The mean over tokens, (texts, width). All texts have the same number of tokens.
+        """The first token's state beside the mean over tokens, (texts, 2 * width). All texts are equally long.
 
-        Pooling is done here because ONNX Runtime's own adds in another order when there is one text.
+        The mean is taken here because ONNX Runtime's own adds in another order when there is one text.
         """
-        (hidden,) = self._session.run(None, {"input_ids": np.asarray(ids, np.int64)})
-        mean: npt.NDArray[np.float32] = np.add.reduce(hidden, axis=1) / np.float32(hidden.shape[1])
-        return mean
+        first, tokens = self._session.run(None, {"input_ids": np.asarray(ids, np.int64)})
+        mean = np.add.reduce(tokens, axis=1) / np.float32(tokens.shape[1])
+        both: npt.NDArray[np.float32] = np.concatenate([first, mean], axis=1)
+        return both

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import structlog
 
 from alerting.delivery import Courier
 from alerting.incidents import build as build_incidents
@@ -26,12 +28,19 @@ from storage.sqlite import open_store
 from storage.store import Commit, Store
 from tocsin.config import Config
 from tocsin.config.models import is_loopback
+from tocsin.corrections import deployed
+from tocsin.explaining import explain_mention
 from tocsin.metrics import Metrics
 from tocsin.pipeline import Parts, pipeline
 from tocsin.replay import LetterReplay, Replayed
 from tocsin.runtimes.embedded import EmbeddedRuntime, Pace, Summary
 from tocsin.runtimes.engine import Engine
 from tocsin.stages import Fold, Stage
+
+if TYPE_CHECKING:
+    from models.deployment import Deployed
+
+log = structlog.get_logger("tocsin")
 
 Clock = Callable[[], datetime]
 Watch = Callable[[Commit], None]
@@ -78,6 +87,10 @@ class App:
         model = self.config.model
         return models.load(model.path, threads=model.threads, review_below=model.review_below, hub=model.hub)
 
+    def judge(self, store: Store) -> "Deployed":
+        """Load what judges, leaning as people's corrections in this store tell, once there are enough of them."""
+        return deployed(self.classifier(), store, review_below=self.config.model.review_below)
+
     def stages(self, classifier: Classifier) -> list[Stage]:
         """Fill the pipeline list with this configuration's parts."""
         from models.language import LanguageDetector
@@ -113,9 +126,10 @@ class App:
     ) -> Summary:
         """Listen, judge, store and ring until `stop`; `started` gets the address of the HTTP side."""
         with self.store() as store:
-            sources = self.sources()
-            runtime = self._runtime(store, sources, watch)
-            app = self._http(store, sources, runtime)
+            sources, judge = self.sources(), self.judge(store)
+            log.info("judging", model=judge.name, calibration=judge.describe())
+            runtime = self._runtime(store, sources, judge, watch)
+            app = self._http(store, sources, judge, runtime)
             listen = partial(
                 serve, app, host=self.config.console.host, port=self.config.console.port, started=started
             )
@@ -131,27 +145,27 @@ class App:
     ) -> Summary:
         """Bring one finite source's history in: judged and stored, it teaches baselines and wakes nobody."""
         with self.store() as store:
-            runtime = self._runtime(store, [source], watch)
+            runtime = self._runtime(store, [source], self.judge(store), watch)
             return await runtime.run(until_idle=True, stop=stop or asyncio.Event())
 
     def replay_dead_letters(self, *, source: str = "", reason: str = "", limit: int = 1000) -> Replayed:
         """Give pending dead letters another try; notifications among them ring with the next `run`."""
         with self.store() as store:
             replay = LetterReplay(
-                self._engine(store),
+                self._engine(store, self.judge(store)),
                 store,
                 sources={source.name: source for source in self.sources() if isinstance(source, Rereads)},
                 clock=self.clock,
             )
             return replay.run(store.dead_letters(source=source, reason=reason, limit=limit))
 
-    def _engine(self, store: Store) -> Engine:
-        return Engine(self.stages(self.classifier()), store, clock=self.clock, metrics=self.metrics)
+    def _engine(self, store: Store, judge: Classifier) -> Engine:
+        return Engine(self.stages(judge), store, clock=self.clock, metrics=self.metrics)
 
-    def _runtime(self, store: Store, sources: Sequence[Source], watch: Watch) -> EmbeddedRuntime:
+    def _runtime(self, store: Store, sources: Sequence[Source], judge: Classifier, watch: Watch) -> EmbeddedRuntime:
         live = any(not source.finite for source in sources)
         return EmbeddedRuntime(
-            engine=self._engine(store),
+            engine=self._engine(store, judge),
             store=store,
             sources=sources,
             courier=Courier(
@@ -175,12 +189,13 @@ class App:
         if live and outcome == "sent":
             self.metrics.post_to_alert.observe(max((self.clock() - notification.at).total_seconds(), 0.0))
 
-    def _http(self, store: Store, sources: Sequence[Source], runtime: EmbeddedRuntime) -> Any:
+    def _http(self, store: Store, sources: Sequence[Source], judge: Classifier, runtime: EmbeddedRuntime) -> Any:
         token = self.config.console.token
         return build_app(
             store=store,
             brands=self.config.brands(),
             health=lambda: readiness(runtime),
+            explain=partial(explain_mention, classifier=judge),
             metrics=self.metrics.render,
             inboxes={source.name: source for source in sources if isinstance(source, Inbox)},
             clock=self.clock,

@@ -11,7 +11,6 @@ _RUSSIAN_KEYS = str.maketrans("қғңөұүһәіҚҒҢӨҰҮҺӘІ", "кгно�
 _LOWER, _BARE, _SHORTER = 0.12, 0.15, 0.25
 _DROPPED = 0.1
 _FEWEST = 5
-_LONGEST_DROP = 40
 
 
 def augmented(text: str, lang: str, chance: random.Random) -> str:

@@ -1,22 +1,22 @@
 """The rows that train and judge the model: public sets, and the posts written for Tocsin.
 
-Which set may do what follows its licence (`models/MODEL_CARD.md` names them all): sets of class A and those with no
-licence stated train; non-commercial and copyleft ones only judge; official test splits are not read at all. What is
-held out is held out by the text itself, by time or by event, and no text that judges trains, in whatever set it stands.
+Which set may do what follows its licence (`models/MODEL_CARD.md` names them all): permissive sets and those with no
+licence stated train; non-commercial and copyleft ones only judge; official test splits are not read at all. Rows are
+held out by their text, by time or by event, and no text that judges trains, in whatever set it stands.
 """
 
 import gzip
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from domain.judgement import SENTIMENTS, THEMES, URGENCIES
+from domain.judgement import SENTIMENTS, SUPPORTED_LANGUAGES, THEMES, URGENCIES
 
-WRITTEN = Path(__file__).parent / "data"
+WRITTEN = Path(__file__).parent / "data" / "posts"
 TASKS: dict[str, tuple[str, ...]] = {
     "sentiment": SENTIMENTS,
     "urgency": URGENCIES,
@@ -26,7 +26,9 @@ TASKS: dict[str, tuple[str, ...]] = {
 """Each task and its labels in order; urgency is ordinal."""
 
 _HELD = 0.1
-_HELD_EVENTS = frozenset({"albertaWildfires2019", "coloradoStemShooting2019", "typhoonYolanda2013", "manilaFloods2013"})
+_HELD_EVENTS = frozenset(
+    {"albertaWildfires2019", "coloradoStemShooting2019", "typhoonYolanda2013", "manilaFloods2013"}
+)
 _BANKS_UNTIL = "2014-08-12"
 """Bank tweets from this day on judge."""
 
@@ -66,7 +68,7 @@ class _Set:
 
 
 def _validation(row: dict[str, Any]) -> bool:
-    return row["split"] == "validation"
+    return bool(row["split"] == "validation")
 
 
 def _never(_row: dict[str, Any]) -> bool:
@@ -106,24 +108,31 @@ def fraction(text: str) -> float:
     return int(hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8], 16) / 2**32
 
 
-def read(folder: Path, *, stated_only: bool = False) -> Corpus:
-    """Every row there is. `stated_only` leaves out of training the sets that state no licence."""
+def read(folder: Path, *, stated_only: bool = False, corrections: Sequence[Path] = ()) -> Corpus:
+    """Every row there is. `stated_only` leaves out of training the sets that state no licence.
+
+    `corrections` are files that `tocsin corrections export` wrote; they train beside the written posts.
+    """
     corpus = Corpus()
     for one in _SETS:
         rows = [row for row in _rows(folder / f"{one.file}.jsonl.gz") if not one.langs or row["lang"] in one.langs]
         corpus.held[one.part] = [made for row in rows if one.judges(row) for made in _public(one, row)]
         if one.trains and (one.stated or not stated_only):
             corpus.train[one.part] = [made for row in rows if not one.judges(row) for made in _public(one, row)]
-    for path in sorted((WRITTEN / "posts").glob("*.jsonl")):
-        rows = [_written(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
-        if path.name.endswith(".validation.jsonl"):
-            corpus.held[f"written {path.name[:2]}"] = rows
-        else:
-            corpus.train[f"written {path.stem}"] = rows
+    for lang in SUPPORTED_LANGUAGES:
+        corpus.train[f"written {lang}"] = written(WRITTEN / f"{lang}.jsonl")
+        corpus.held[f"written {lang}"] = written(WRITTEN / f"{lang}.validation.jsonl")
+    for path in corrections:
+        corpus.train[f"written, corrected in {path}"] = written(path)
     kept_back = {normal(row.text) for rows in corpus.held.values() for row in rows}
-    for part, rows in corpus.train.items():
-        corpus.train[part] = [row for row in rows if normal(row.text) not in kept_back]
+    for part, of in corpus.train.items():
+        corpus.train[part] = [row for row in of if normal(row.text) not in kept_back]
     return corpus
+
+
+def written(path: Path) -> list[Row]:
+    """The rows of a file in the form of the written posts (`guidelines.md`): theirs, or exported corrections."""
+    return [_written(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def normal(text: str) -> str:

@@ -1,77 +1,82 @@
-"""How good a head is on a held-out part: macro-F1, per class, per language, calibration."""
+"""How good the finished model is on every held-out part: what the model card shows."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
-_BINS = 10
+from models import bundle
+from models.evaluation import Figures, likeliest, macro_f1, measure
+from models.training.calibrate import TUNED, fits
+from models.training.corpus import TASKS, Row
+
+Matrix = npt.NDArray[np.float64]
+
+POLARITY = ("negative", "positive")
+URGENT = ("high", "critical")
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A head's logits (texts, labels) on one part, and the true labels as places in `labels`."""
+class PartFigures(Struct, frozen=True, kw_only=True):
+    """One task on one held-out part.
 
-    name: str
+    `polarity_rows` is macro-F1 when only rows labelled positive or negative count and the model chooses between the
+    two; `unfitted` is macro-F1 on the half that did not fit the calibration.
+    """
+
+    part: str
     task: str
-    labels: list[str]
-    truth: npt.NDArray[np.int64]
-    logits: npt.NDArray[np.float64]
-    langs: list[str]
-    trained: bool
-
-    def surprise(self, temperature: float) -> float:
-        """Mean negative log-likelihood of the truth when logits are divided by `temperature`."""
-        shares = _softmax(self.logits / temperature)
-        return float(-np.log(shares[np.arange(len(self.truth)), self.truth]).mean())
+    figures: Figures
+    polarity_rows: float | None = None
+    unfitted: float | None = None
 
 
-def report(judged: Judged, note: str = "") -> dict[str, Any]:
-    """The figures as plain values: percent for F1 and recall, the expected calibration error in [0, 1]."""
-    answers = judged.logits.argmax(axis=1)
-    present = sorted(set(judged.truth.tolist()))
-    langs = np.array(judged.langs)
-    per_language = {
-        lang: round(100 * _macro(judged.truth[langs == lang], answers[langs == lang], present), 1)
-        for lang in sorted(set(judged.langs))
-    }
-    figures: dict[str, Any] = {
-        "task": judged.task,
-        "set": judged.name,
-        "texts": len(answers),
-        "macro_f1": round(100 * _macro(judged.truth, answers, present), 1),
-        "accuracy": round(100 * float((answers == judged.truth).mean()), 1),
-        "f1": {judged.labels[n]: round(100 * _f1(judged.truth, answers, n), 1) for n in present},
-        "calibration_error": round(_calibration_error(judged), 3),
-    }
-    if len(per_language) > 1:
-        figures["languages"] = per_language
-    if judged.task != "theme":
-        matrix = [[int(((judged.truth == a) & (answers == b)).sum()) for b in present] for a in present]
-        figures["confusion"] = matrix
-    return figures | ({"note": note} if note else {})
+def report(
+    heads: Sequence[bundle.Head], vectors: Mapping[str, Matrix], rows: Mapping[str, Sequence[Row]]
+) -> list[PartFigures]:
+    """Figures of every task on every part that has its labels; `written` parts also joined as one."""
+    found = []
+    for head in heads:
+        for part, of in rows.items():
+            if made := _part(head, part, vectors.get(part), of):
+                found.append(made)
+        written = [part for part in rows if part.startswith("written") and rows[part]]
+        joined = np.concatenate([vectors[part] for part in written])
+        if made := _part(head, "written", joined, [row for part in written for row in rows[part]]):
+            found.append(made)
+    return found
 
 
-def _softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-    normalised: npt.NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
-    return normalised
+def _part(head: bundle.Head, part: str, vectors: Matrix | None, rows: Sequence[Row]) -> PartFigures | None:
+    places = [place for place, row in enumerate(rows) if head.task in row.labels]
+    if vectors is None or not places:
+        return None
+    truth = np.array([rows[place].labels[head.task] for place in places])
+    shares = _shares(head, vectors[places])
+    labels = TASKS[head.task]
+    figures = measure(
+        truth, shares, labels,
+        subset=POLARITY if head.task == "sentiment" else (),
+        ranked=URGENT if head.task == "urgency" else (),
+        alarm="critical" if head.task == "urgency" else "",
+    )  # fmt: skip
+    apart = np.array([not fits(rows[place]) for place in places])
+    tuned = part in TUNED[head.task] or part == "written"
+    unfitted = macro_f1(truth[apart], likeliest(shares[apart])) if tuned and apart.any() else None
+    return PartFigures(
+        part=part, task=head.task, figures=figures, unfitted=unfitted,
+        polarity_rows=_polarity(truth, shares) if head.task == "sentiment" else None,
+    )  # fmt: skip
 
 
-def _f1(truth: npt.NDArray[np.int64], answers: npt.NDArray[np.int64], label: int) -> float:
-    hit = int(((truth == label) & (answers == label)).sum())
-    both = int((truth == label).sum() + (answers == label).sum())
-    return 2 * hit / both if both else 0.0
+def _polarity(truth: npt.NDArray[np.int64], shares: Matrix) -> float:
+    ends = [TASKS["sentiment"].index(label) for label in POLARITY]
+    chosen = np.isin(truth, ends)
+    return macro_f1(truth[chosen], np.array(ends)[shares[chosen][:, ends].argmax(1)])
 
 
-def _macro(truth: npt.NDArray[np.int64], answers: npt.NDArray[np.int64], labels: list[int]) -> float:
-    return float(np.mean([_f1(truth, answers, label) for label in labels]))
-
-
-def _calibration_error(judged: Judged) -> float:
-    shares = _softmax(judged.logits)
-    sure, right = shares.max(axis=1), shares.argmax(axis=1) == judged.truth
-    places = np.minimum((sure * _BINS).astype(int), _BINS - 1)
-    gaps = [abs(sure[places == n].mean() - right[places == n].mean()) * (places == n).mean() for n in set(places)]
-    return float(sum(gaps))
+def _shares(head: bundle.Head, vectors: Matrix) -> Matrix:
+    logits = vectors @ np.array(head.weights).T + np.array(head.bias) + np.array(head.offsets)
+    shares: Matrix = np.exp((logits - logits.max(1, keepdims=True)) / head.temperature)
+    shares /= shares.sum(1, keepdims=True)
+    return shares

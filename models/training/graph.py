@@ -1,27 +1,46 @@
-"""The encoder as an ONNX graph: 4-bit embeddings bit by bit as published, linear layers in int8.
+"""The trained network as an ONNX graph: 4-bit embeddings bit by bit as published, linear layers in int8.
 
-Every token's row of activations is quantised by itself, so a text's answer cannot depend on its neighbours in
-the batch, and the sums of products are whole numbers, exact in any order. Weights get one scale per output
-column. LayerNormalization stays plain (the fused form is slower on a CPU). Texts of one run have equal length:
-there is no padding and no mask.
+Activations are rounded with scales that training has fixed, so a text's answer cannot depend on its neighbours in the
+batch, and the sums of products are whole numbers, exact in any order. Weights get one scale per output column. A
+LayerNormalization is spelt out: ONNX Runtime's own takes four times as long on a CPU. Texts of one run have equal
+length: there is no padding and no mask.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from models.bundle import MAX_TOKENS
-from models.training.e5_file import BLOCK, Encoder, Shape, Tensor4
+from models.training.e5_file import BLOCK, Shape, Tensor4
 
 _OPSET, _IR_VERSION = 21, 10
 _CONTRIB = "com.microsoft"
-_ZERO = 128  # activations are unsigned with the zero in the middle: the fast path of x86
 _LARGEST = 127.0
 
 Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """How one activation is rounded to 8 bits: `scale` a step (channels, or one for all), `zero` its zero step."""
+
+    scale: Array
+    zero: int
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Everything the graph holds. `weights` are named as in the network, linear ones are [out, in]."""
+
+    shape: Shape
+    layers: int
+    short: bool
+    words: Tensor4
+    weights: Mapping[str, Array]
+    roundings: Mapping[str, Rounding]
 
 
 class _Graph:
@@ -32,13 +51,15 @@ class _Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         head = shape.hidden // shape.heads
-        whole = {"flat": [-1, shape.hidden], "last": [-1], "first": [0], "step": [1], "width": [shape.hidden]}
-        for name, value in (whole | {"three_heads": [3, shape.heads, head]}).items():
+        whole = {
+            "last": [-1], "zeroth": [0], "step": [1], "split": [0, 0, shape.heads, head],
+            "flat": [0, 0, shape.hidden],
+        }  # fmt: skip
+        for name, value in whole.items():
             self.constant(name, np.array(value, np.int64))
-        self.constant("per_step", np.array(1 / _LARGEST, np.float32))
-        self.constant("smallest", np.array(1e-6, np.float32))
+        self.constant("first", np.array(0, np.int64))
         self.constant("unit", np.array(1.0, np.float32))
-        self.constant("zero", np.array(_ZERO, np.uint8))
+        self.constant("epsilon", np.array(shape.epsilon, np.float32))
 
     def constant(self, name: str, value: npt.NDArray[np.generic]) -> str:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
@@ -48,73 +69,75 @@ class _Graph:
         self.nodes.append(helper.make_node(operator, inputs, [output], output, domain=domain, **attributes))
         return output
 
-    def split(self, source: str, outputs: Sequence[str]) -> None:
-        self.nodes.append(helper.make_node("Split", [source], outputs, outputs[0], axis=0, num_outputs=len(outputs)))
-
     def norm(self, source: str, output: str, weight: Array, bias: Array) -> str:
-        names = [source, self.constant(f"{output}.w", weight), self.constant(f"{output}.b", bias)]
-        return self.node("LayerNormalization", names, output, axis=-1, epsilon=self.shape.epsilon)
+        mean = self.node("ReduceMean", [source, "last"], f"{output}.mean", keepdims=1)
+        centred = self.node("Sub", [source, mean], f"{output}.centred")
+        square = self.node("Mul", [centred, centred], f"{output}.square")
+        spread = self.node("ReduceMean", [square, "last"], f"{output}.spread", keepdims=1)
+        spread = self.node("Sqrt", [self.node("Add", [spread, "epsilon"], f"{output}.above")], f"{output}.root")
+        unit = self.node("Mul", [centred, self.node("Reciprocal", [spread], f"{output}.inverse")], f"{output}.unit")
+        gained = self.node("Mul", [unit, self.constant(f"{output}.w", weight)], f"{output}.gained")
+        return self.node("Add", [gained, self.constant(f"{output}.b", bias)], output)
 
-    def linear(self, source: str, output: str, weight: Array, bias: Array) -> str:
-        """`source` (tokens, in) times `weight` (in, out) plus `bias`, in 8 bits, a scale per row and column."""
+    def rounded(self, source: str, name: str, rounding: Rounding) -> tuple[str, str, str]:
+        """`source` in 8 bits: names of it, its scale and its zero. A scale a channel is left to the weights."""
+        zero = self.constant(f"{name}.zero", np.array(rounding.zero, np.uint8))
+        if len(rounding.scale) == 1:
+            scale = self.constant(f"{name}.scale", rounding.scale[0])
+        else:
+            finer = self.constant(f"{name}.finer", (1 / rounding.scale).astype(np.float32))
+            source, scale = self.node("Mul", [source, finer], f"{name}.fine"), "unit"
+        return self.node("QuantizeLinear", [source, scale, zero], f"{name}.u8"), scale, zero
+
+    def linear(self, given: tuple[str, str, str], output: str, weight: Array, bias: Array) -> str:
+        """The rounded `given` (tokens, in) times `weight` (in, out) plus `bias`."""
         scale = (np.abs(weight).max(axis=0) / _LARGEST).astype(np.float32)
-        self.constant(f"{output}.q", np.clip(np.rint(weight / scale), -_LARGEST, _LARGEST).astype(np.int8))
-        self.constant(f"{output}.s", scale)
-        self.constant(f"{output}.b", bias)
-        rows = self.node("Abs", [source], f"{source}.abs")
-        rows = self.node("ReduceMax", [rows, "last"], f"{source}.max", keepdims=1)
-        rows = self.node("Mul", [rows, "per_step"], f"{source}.raw")
-        rows = self.node("Max", [rows, "smallest"], f"{source}.scale")
-        flat = self.node("Reshape", [rows, "last"], f"{source}.scales")
-        count = self.node("Shape", [flat], f"{source}.count")
-        middle = helper.make_tensor("middle", TensorProto.UINT8, [1], [_ZERO])
-        zeros = self.node("ConstantOfShape", [count], f"{source}.zeros", value=middle)
-        whole = self.node("QuantizeLinear", [source, flat, zeros], f"{source}.u8", axis=0)
-        product = [whole, f"{output}.q", "unit", f"{output}.s", "zero"]
-        product_name = self.node("MatMulIntegerToFloat", product, f"{output}.product", _CONTRIB)
-        scaled = self.node("Mul", [product_name, rows], f"{output}.scaled")
-        return self.node("Add", [scaled, f"{output}.b"], output)
+        weights = self.constant(f"{output}.q", np.clip(np.rint(weight / scale), -_LARGEST, _LARGEST).astype(np.int8))
+        steps, biases = self.constant(f"{output}.s", scale), self.constant(f"{output}.b", bias)
+        source, step, zero = given
+        return self.node("MatMulIntegerToFloat", [source, weights, step, steps, zero, "", biases], output, _CONTRIB)
 
 
-def build(encoder: Encoder, ids: list[int], layers: int) -> onnx.ModelProto:
-    """The graph `input_ids` (texts, tokens) int64 -> `hidden` (texts, tokens, width) float32 after `layers` layers.
+def build(trained: Trained) -> onnx.ModelProto:
+    """The graph: `input_ids` (texts, tokens) int64 to `first` (texts, width) and `tokens` (texts, tokens, width).
 
-    `ids` are the encoder's pieces kept, in the order of the tokenizer.
+    `first` is the first token's last state; the mean over `tokens` is the other half of what the heads read.
     """
-    graph = _Graph(encoder.shape)
-    state = _embed(graph, encoder, ids)
-    for number in range(layers):
-        state = _layer(graph, encoder, f"l{number}", state)
-    output = graph.node("Reshape", [state, "shape"], "hidden")
+    graph = _Graph(trained.shape)
+    before = state = _embed(graph, trained)
+    for number in range(trained.layers):
+        before, state = state, _layer(graph, trained, number, state)
+    if trained.short:
+        graph.node("Squeeze", [state, "step"], "first_state")
+    else:
+        graph.node("Gather", [state, "first"], "first_state", axis=1)
+    graph.node("Identity", [before if trained.short else state], "tokens")
+    width = trained.shape.hidden
     made = helper.make_graph(
         graph.nodes,
-        "encoder",
-        [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["texts", "tokens"])],
-        [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["texts", "tokens", encoder.shape.hidden])],
+        "judge",
+        [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["texts", "length"])],
+        [
+            helper.make_tensor_value_info("first_state", TensorProto.FLOAT, ["texts", width]),
+            helper.make_tensor_value_info("tokens", TensorProto.FLOAT, ["texts", "length", width]),
+        ],
         graph.constants,
     )
     opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_CONTRIB, 1)]
     return helper.make_model(made, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="tocsin")
 
 
-def _embed(graph: _Graph, encoder: Encoder, ids: list[int]) -> str:
-    width = encoder.shape.hidden
-    table = encoder.q4("emb.word", width)
-    _pack(graph, Tensor4(table.nibbles[ids], table.scales[ids]))
+def _embed(graph: _Graph, trained: Trained) -> str:
+    _pack(graph, trained.words)
     words = graph.node(
         "GatherBlockQuantized", ["words.q", "input_ids", "words.s"], "words", _CONTRIB,
         gather_axis=0, quantize_axis=1, block_size=BLOCK,
     )  # fmt: skip
-    places = encoder.floats("emb.pos").reshape(-1, width) + encoder.floats("emb.type")[:width]
-    graph.constant("places", places[None, :MAX_TOKENS])
-    tokens = graph.node("Shape", ["input_ids"], "tokens", start=1, end=2)
-    place = graph.node("Slice", ["places", "first", tokens, "step"], "place")
+    graph.constant("places", trained.weights["places"][None])
+    length = graph.node("Shape", ["input_ids"], "length", start=1, end=2)
+    place = graph.node("Slice", ["places", "zeroth", length, "step"], "place")
     both = graph.node("Add", [words, place], "words.place")
-    state = graph.norm(both, "embedded", encoder.floats("emb.ln.w"), encoder.floats("emb.ln.b"))
-    size = graph.node("Shape", ["input_ids"], "size")
-    graph.node("Concat", [size, "three_heads"], "heads", axis=0)
-    graph.node("Concat", [size, "width"], "shape", axis=0)
-    return graph.node("Reshape", [state, "flat"], "rows")
+    return graph.norm(both, "embedded", trained.weights["eln.weight"], trained.weights["eln.bias"])
 
 
 def _pack(graph: _Graph, table: Tensor4) -> None:
@@ -125,36 +148,57 @@ def _pack(graph: _Graph, table: Tensor4) -> None:
     graph.constant("words.s", table.scales)
 
 
-def _layer(graph: _Graph, encoder: Encoder, name: str, state: str) -> str:
-    def bias(part: str) -> Array:
-        return encoder.floats(f"{name}.{part}.b")
+def _layer(graph: _Graph, trained: Trained, number: int, state: str) -> str:
+    name, short = f"l{number}", trained.short and number == trained.layers - 1
 
-    def weight(part: str, columns: int = encoder.shape.hidden) -> Array:
-        return encoder.q4(f"{name}.{part}.w", columns).dequantised().T
+    def parameters(part: str) -> tuple[Array, Array]:
+        stem = f"layers.{number}.{part}"
+        return trained.weights[f"{stem}.weight"], trained.weights[f"{stem}.bias"]
 
-    def norm(source: str, part: str) -> str:
-        return graph.norm(source, f"{name}.{part}", encoder.floats(f"{name}.{part}.w"), bias(part))
+    def linear(source: str, part: str, weight: Array, bias: Array) -> str:
+        rounding = trained.roundings[f"layers.{number}.{part}"]
+        if len(rounding.scale) > 1:
+            weight = weight * rounding.scale[:, None]
+        return graph.linear(graph.rounded(source, f"{name}.{part}.in", rounding), f"{name}.{part}", weight, bias)
 
-    root = np.float32(
-        (encoder.shape.hidden // encoder.shape.heads) ** -0.5
-    )  # the softmax's scale, folded into the query
-    three = np.concatenate([weight("q") * root, weight("k"), weight("v")], axis=1)
-    joint = graph.linear(state, f"{name}.qkv", three, np.concatenate([bias("q") * root, bias("k"), bias("v")]))
-    mixed = graph.linear(_attend(graph, name, joint), f"{name}.ao", weight("ao"), bias("ao"))
-    state = norm(graph.node("Add", [state, mixed], f"{name}.mixed"), "aln")
-    wide = graph.linear(state, f"{name}.fi", weight("fi"), bias("fi"))
-    active = graph.node("Gelu", [wide], f"{name}.active", _CONTRIB)
-    narrow = graph.linear(active, f"{name}.fo", weight("fo", encoder.shape.feed_forward), bias("fo"))
-    return norm(graph.node("Add", [state, narrow], f"{name}.grown"), "oln")
+    context = _attend(graph, trained, number, state, short=short)
+    weight, bias = parameters("ao")
+    scale = trained.roundings[f"layers.{number}.ao"]
+    given = graph.rounded(context, f"{name}.ao.in", Rounding(np.ones(1, np.float32), scale.zero))
+    mixed = graph.linear(given, f"{name}.ao", weight.T * scale.scale[:, None], bias)
+    asking = graph.node("Slice", [state, "zeroth", "step", "step"], f"{name}.asking") if short else state
+    state = graph.norm(graph.node("Add", [asking, mixed], f"{name}.mixed"), f"{name}.aln", *parameters("aln"))
+    weight, bias = parameters("fi")
+    active = graph.node("Gelu", [linear(state, "fi", weight.T, bias)], f"{name}.active", _CONTRIB)
+    weight, bias = parameters("fo")
+    narrow = linear(active, "fo", weight.T, bias)
+    return graph.norm(graph.node("Add", [state, narrow], f"{name}.grown"), f"{name}.oln", *parameters("oln"))
 
 
-def _attend(graph: _Graph, name: str, joint: str) -> str:
-    heads = graph.node("Reshape", [joint, "heads"], f"{name}.heads")
-    turned = graph.node("Transpose", [heads], f"{name}.turned", perm=[2, 0, 3, 1, 4])
-    graph.split(turned, [f"{name}.{part}.one" for part in "qkv"])
-    query, key, value = (graph.node("Squeeze", [f"{name}.{part}.one", "first"], f"{name}.{part}") for part in "qkv")
-    key = graph.node("Transpose", [key], f"{name}.kt", perm=[0, 1, 3, 2])
-    weights = graph.node("Softmax", [graph.node("MatMul", [query, key], f"{name}.qk")], f"{name}.weights", axis=-1)
-    seen = graph.node("MatMul", [weights, value], f"{name}.seen")
-    back = graph.node("Transpose", [seen], f"{name}.back", perm=[0, 2, 1, 3])
+def _attend(graph: _Graph, trained: Trained, number: int, state: str, *, short: bool) -> str:
+    """The heads' answers, in steps of the next rounding: its scale and the softmax's root are left to the weights."""
+    name, stem, width = f"l{number}", f"layers.{number}.qkv", trained.shape.hidden
+    query, key, value = np.split(trained.weights[f"{stem}.weight"].T, 3, axis=1)
+    query_bias, key_bias, value_bias = np.split(trained.weights[f"{stem}.bias"], 3)
+    root = np.float32((width // trained.shape.heads) ** -0.5)
+    finer = 1 / trained.roundings[f"layers.{number}.ao"].scale
+    rounding = trained.roundings[stem]
+    given = graph.rounded(state, f"{name}.qkv.in", rounding)
+    asking = given
+    if short:
+        asking = (graph.node("Slice", [given[0], "zeroth", "step", "step"], f"{name}.one"), given[1], given[2])
+    parts = {
+        "q": (asking, query * root, query_bias * root, [0, 2, 1, 3]),
+        "k": (given, key, key_bias, [0, 2, 3, 1]),
+        "v": (given, value * finer, value_bias * finer, [0, 2, 1, 3]),
+    }
+    seen = {}
+    for part, (source, weight, bias, turn) in parts.items():
+        made = graph.linear(source, f"{name}.{part}", weight * rounding.scale[:, None], bias.astype(np.float32))
+        heads = graph.node("Reshape", [made, "split"], f"{name}.{part}.heads")
+        seen[part] = graph.node("Transpose", [heads], f"{name}.{part}.turned", perm=turn)
+    scores = graph.node("MatMul", [seen["q"], seen["k"]], f"{name}.scores")
+    weights = graph.node("Softmax", [scores], f"{name}.weights", axis=-1)
+    mixed = graph.node("MatMul", [weights, seen["v"]], f"{name}.seen")
+    back = graph.node("Transpose", [mixed], f"{name}.back", perm=[0, 2, 1, 3])
     return graph.node("Reshape", [back, "flat"], f"{name}.context")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
-from tokenizers import Tokenizer
 
+from models.evaluation import macro_f1
 from models.text import prepare
 from models.training import batches
 from models.training.corpus import TASKS, Corpus, Row
@@ -16,11 +16,11 @@ from models.training.network import Network
 Matrix = npt.NDArray[np.float32]
 
 
-def logits(network: Network, rows: Sequence[Row], tokenizer: Tokenizer) -> dict[str, Matrix]:
+def logits(network: Network, rows: Sequence[Row], tokenizer: batches.Splitter) -> dict[str, Matrix]:
     """The network's logits (rows, labels) of every task, in the rows' order."""
     ids = batches.encoded(tokenizer, [prepare(row.text) for row in rows], [row.brand for row in rows])
     numbered = [Row(str(n), "", "", {}, "") for n in range(len(rows))]
-    found: dict[str, list[Matrix]] = {task: [np.empty(0)] * len(rows) for task in TASKS}
+    found: dict[str, list[Matrix]] = {task: [np.empty(0, np.float32)] * len(rows) for task in TASKS}
     device = next(network.parameters()).device
     with torch.inference_mode():
         for batch in batches.shuffled(numbered, ids, random.Random(0)):  # noqa: S311 - any order will do
@@ -31,7 +31,7 @@ def logits(network: Network, rows: Sequence[Row], tokenizer: Tokenizer) -> dict[
     return {task: np.array(values) for task, values in found.items()}
 
 
-def summary(network: Network, corpus: Corpus, tokenizer: Tokenizer, most: int) -> dict[str, float]:
+def summary(network: Network, corpus: Corpus, tokenizer: batches.Splitter, most: int) -> dict[str, float]:
     """Macro-F1 in percent, by part and task, over at most `most` rows of a part."""
     figures: dict[str, float] = {}
     for part, rows in corpus.held.items():
@@ -45,14 +45,3 @@ def summary(network: Network, corpus: Corpus, tokenizer: Tokenizer, most: int) -
                 truth = np.array([some[place].labels[task] for place in places])
                 figures[f"{part} {task}"] = round(100 * macro_f1(truth, said[task][places].argmax(1)), 1)
     return figures
-
-
-def macro_f1(truth: npt.NDArray[np.int64], answers: npt.NDArray[np.int64], labels: Sequence[int] | None = None) -> float:
-    """Mean F1 over `labels`, or over those that occur in `truth`."""
-    wanted = sorted(set(truth.tolist())) if labels is None else labels
-    scores = []
-    for label in wanted:
-        hit = int(((truth == label) & (answers == label)).sum())
-        both = int((truth == label).sum() + (answers == label).sum())
-        scores.append(2 * hit / both if both else 0.0)
-    return float(np.mean(scores))

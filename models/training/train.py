@@ -1,28 +1,22 @@
 """Train the judge's network: several tasks at once, from the published encoder or from a larger network's answers.
 
-    python -m models.training.train --sets ../shared/data --work /tmp/judge --layers 12 --epochs 4
-
-Seeded, logged (`log.jsonl`), resumable: started again on the same folder, it goes on from its last checkpoint. On a
-CPU that has them, products run in bfloat16 beside float32 master weights.
+Seeded, logged (`log.jsonl`), resumable: started again on the same folder, it goes on from its last checkpoint.
+Products run in bfloat16 beside float32 master weights: half as long again on a CPU that has them.
 """
 
-import argparse
 import json
-import math
-import random
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from models import bundle
 from models.fasttext import LANGUAGES, probabilities
 from models.training import batches, e5_file, judge, vocabulary
-from models.training.corpus import TASKS, Corpus, read
+from models.training.corpus import TASKS, Corpus
 from models.training.network import Base, Network
 
 TASK_WEIGHTS = {"sentiment": 1.0, "urgency": 1.0, "theme": 0.7, "toxicity": 0.3}
@@ -34,6 +28,7 @@ _NEAR = 3.0
 _CLIP, _DECAY, _WARM = 1.0, 0.01, 0.05
 _TOGETHER = 2
 _SAVE_EVERY_S = 300
+_WATCH_EVERY = 20
 _LOG_EVERY = 50
 
 
@@ -50,6 +45,12 @@ class Settings:
     teach: float = 0.6
     """With a teacher: the share of its answers in the loss, the rest is the labels'."""
     warmth: float = 2.0
+    short: bool = False
+    written_from: int = 0
+    """The first epoch that sees the written posts."""
+    watch_from: float = 1.0
+    round_from: float = 1.0
+    """Progress, in [0, 1], from which ranges are watched and activations rounded as the shipped file does."""
 
 
 class Loss:
@@ -57,17 +58,15 @@ class Loss:
 
     def __init__(self, corpus: Corpus, device: torch.device) -> None:
         self._device = device
-        self._priors: dict[tuple[str, str], Tensor] = {}
-        for part, rows in corpus.train.items():
-            for task, labels in TASKS.items():
-                counts = torch.ones(len(labels))
-                for row in rows:
-                    if task in row.labels:
-                        counts[row.labels[task]] += 1
-                key = (rows[0].part if rows else part, task)
-                self._priors[key] = (_PRIOR * torch.log(counts / counts.sum())).to(device)
+        counts: dict[tuple[str, str], Tensor] = {}
+        for row in (row for rows in corpus.train.values() for row in rows):
+            for task, label in row.labels.items():
+                counts.setdefault((row.part, task), torch.ones(len(TASKS[task])))[label] += 1
+        self._priors = {key: (_PRIOR * torch.log(of / of.sum())).to(device) for key, of in counts.items()}
 
-    def __call__(self, batch: batches.Batch, logits: dict[str, Tensor], taught: dict[str, Tensor] | None, settings: Settings) -> Tensor:
+    def __call__(
+        self, batch: batches.Batch, logits: dict[str, Tensor], taught: dict[str, Tensor] | None, settings: Settings
+    ) -> Tensor:
         """Summed over rows and tasks."""
         total = torch.zeros((), device=self._device)
         for task, weight in TASK_WEIGHTS.items():
@@ -109,16 +108,25 @@ class Training:
         given = dict(network.named_parameters())
         self.masters = {name: given[name].detach().clone().float().to(device) for name in self.names}
         for tensor in self.masters.values():
-            tensor.requires_grad_(True)
+            tensor.requires_grad = True
         lower_precision(network).to(device)
         plain = [n for n in self.names if not n.startswith("heads.")]
         groups = [
-            {"params": [self.masters[n] for n in plain if self.masters[n].ndim > 1], "weight_decay": _DECAY, "base": settings.rate},
-            {"params": [self.masters[n] for n in plain if self.masters[n].ndim == 1], "weight_decay": 0.0, "base": settings.rate},
-            {"params": [self.masters[n] for n in self.names if n.startswith("heads.")], "weight_decay": _DECAY, "base": settings.head_rate},
-        ]  # fmt: skip
+            self._group([n for n in plain if self.masters[n].ndim > 1], _DECAY, settings.rate),
+            self._group([n for n in plain if self.masters[n].ndim == 1], 0.0, settings.rate),
+            self._group([n for n in self.names if n.startswith("heads.")], _DECAY, settings.head_rate),
+        ]
         self.optimizer = torch.optim.AdamW(groups, lr=settings.rate, betas=(0.9, 0.98), fused=True)
         self._parameters = dict(network.named_parameters())
+
+    def _group(self, names: list[str], decay: float, rate: float) -> dict[str, Any]:
+        return {"params": [self.masters[name] for name in names], "weight_decay": decay, "base": rate}
+
+    def at(self, progress: float, step: int) -> None:
+        """Watch ranges and round, or not, as the settings say for this moment."""
+        for site in self.network.sites():
+            site.watching = progress >= self.settings.watch_from and step % _WATCH_EVERY == 0
+            site.rounding = progress >= self.settings.round_from
 
     def step(self, progress: float) -> None:
         """Apply the gathered gradients; `progress` in [0, 1] places us on the rate's curve."""
@@ -141,6 +149,8 @@ def lower_precision(network: Network) -> Network:
     network.layers.to(torch.bfloat16)
     network.eln.to(torch.bfloat16)
     network.places.data = network.places.data.to(torch.bfloat16)
+    for site in network.sites():
+        site.float()
     return network
 
 
@@ -151,49 +161,82 @@ def base() -> Base:
     return Base(encoder, vocabulary.kept(encoder, lambda word: detect(word, LANGUAGES)))
 
 
-def fit(training: Training, corpus_of: Any, tokenizer: Tokenizer, work: Path, teacher: Network | None = None) -> None:
-    """Run all epochs, from the last checkpoint in `work` when there is one. `corpus_of()` reads the rows."""
-    settings, at = training.settings, _restore(training, work)
-    log = (work / "log.jsonl").open("a", encoding="utf-8")
-    _say(log, {"settings": asdict(settings), "from": at})
-    saved = time.monotonic()
-    for number in range(at[0], settings.epochs):
-        corpus = corpus_of()
-        loss_of = Loss(corpus, training.device)
-        plan = batches.epoch(corpus, tokenizer, seed=settings.seed, number=number)
-        started, rows, lost = time.monotonic(), 0, 0.0
-        first = at[1] if number == at[0] else 0
-        training.network.train()
+def fit(
+    training: Training,
+    corpus_of: Callable[[], Corpus],
+    tokenizer: batches.Splitter,
+    work: Path,
+    teacher: Network | None = None,
+) -> None:
+    """Run all epochs, from the last checkpoint in `work` when there is one; every epoch reads the rows anew."""
+    first, place = _restore(training, work)
+    with (work / "log.jsonl").open("a", encoding="utf-8") as log:
+        _say(log, {"settings": asdict(training.settings), "from": [first, place]})
+        for number in range(first, training.settings.epochs):
+            corpus = corpus_of()
+            _Epoch(training, corpus, number, work, log).run(tokenizer, teacher, place if number == first else 0)
+            _keep(training, work, (number + 1, 0))
+            training.at((number + 1) / training.settings.epochs, 1)
+            held = judge.summary(training.network.eval(), corpus, tokenizer, most=600)
+            _say(log, {"epoch": number, "held": held})
+
+
+class _Epoch:
+    """One pass over the posts."""
+
+    def __init__(self, training: Training, corpus: Corpus, number: int, work: Path, log: TextIO) -> None:
+        self._training, self._corpus, self._number = training, corpus, number
+        self._work, self._log = work, log
+        self._loss = Loss(corpus, training.device)
+
+    def run(self, tokenizer: batches.Splitter, teacher: Network | None, first: int) -> None:
+        """Learn from every batch from place `first` on; keep a checkpoint now and then."""
+        settings, number = self._training.settings, self._number
+        written = number >= settings.written_from
+        plan = batches.epoch(self._corpus, tokenizer, seed=settings.seed, number=number, written=written)
+        started = saved = time.monotonic()
+        rows, lost = 0, 0.0
+        self._training.network.train()
         for place in range(first, len(plan), _TOGETHER):
+            progress = (number + place / len(plan)) / settings.epochs
+            self._training.at(progress, place // _TOGETHER)
+            # What is dropped out must not depend on where the run began.
+            torch.manual_seed(settings.seed * 1_000_003 + number * 100_003 + place)
             together = plan[place : place + _TOGETHER]
-            count = sum(len(batch.rows) for batch in together)
-            for batch in together:
-                ids = torch.tensor(batch.ids, device=training.device)
-                taught = None
-                if teacher is not None:
-                    with torch.inference_mode():
-                        taught = teacher(ids)
-                    taught = {task: one.clone() for task, one in taught.items()}
-                loss = loss_of(batch, training.network(ids, settings.dropout), taught, settings) / count
-                loss.backward()
-                lost += float(loss.detach()) * count
-            training.step((number + place / len(plan)) / settings.epochs)
-            rows += count
+            lost += self._learn(together, teacher)
+            rows += sum(len(batch.rows) for batch in together)
+            self._training.step(progress)
+            now = time.monotonic()
             if place // _TOGETHER % _LOG_EVERY == _LOG_EVERY - 1:
-                rate = rows / (time.monotonic() - started)
-                _say(log, {"epoch": number, "at": f"{place}/{len(plan)}", "loss": round(lost / rows, 4), "rows/s": round(rate, 1)})
-            if time.monotonic() - saved > _SAVE_EVERY_S:
-                _keep(training, work, (number, place + _TOGETHER))
-                saved = time.monotonic()
-        _keep(training, work, (number + 1, 0))
-        network = training.network.eval()
-        _say(log, {"epoch": number, "held": judge.summary(network, corpus, tokenizer, most=600)})
-    log.close()
+                rate = round(rows / (now - started), 1)
+                loss = round(lost / rows, 4)
+                _say(self._log, {"epoch": number, "at": f"{place}/{len(plan)}", "loss": loss, "rows/s": rate})
+            if now - saved > _SAVE_EVERY_S:
+                _keep(self._training, self._work, (number, place + _TOGETHER))
+                saved = now
+
+    def _learn(self, together: list[batches.Batch], teacher: Network | None) -> float:
+        """Gather the gradients of these batches; their loss summed over rows."""
+        training, total = self._training, 0.0
+        count = sum(len(batch.rows) for batch in together)
+        for batch in together:
+            ids = torch.tensor(batch.ids, device=training.device)
+            taught = None
+            if teacher is not None:
+                with torch.no_grad():
+                    taught = teacher(ids)
+            said = training.network(ids, training.settings.dropout)
+            loss = self._loss(batch, said, taught, training.settings)
+            (loss / count).backward()
+            total += float(loss.detach())
+        return total
 
 
 def _keep(training: Training, work: Path, at: tuple[int, int]) -> None:
     fresh = work / "checkpoint.new"
-    torch.save({"at": at, "masters": training.masters, "optimizer": training.optimizer.state_dict()}, fresh)
+    sites = [(site.low, site.high) for site in training.network.sites()]
+    kept = {"at": at, "masters": training.masters, "sites": sites, "optimizer": training.optimizer.state_dict()}
+    torch.save({**kept, "settings": asdict(training.settings)}, fresh)
     fresh.rename(work / "checkpoint.pt")
 
 
@@ -206,38 +249,31 @@ def _restore(training: Training, work: Path) -> tuple[int, int]:
         for name, tensor in kept["masters"].items():
             training.masters[name].copy_(tensor)
             dict(training.network.named_parameters())[name].copy_(tensor)
+    restore_sites(training.network, kept)
     training.optimizer.load_state_dict(kept["optimizer"])
     return tuple(kept["at"])
 
 
-def _say(log: Any, what: dict[str, Any]) -> None:
+def restore_sites(network: Network, kept: dict[str, Any]) -> None:
+    """Give the network's roundings the ranges of a checkpoint."""
+    for site, (low, high) in zip(network.sites(), kept.get("sites", []), strict=False):
+        site.low.copy_(low)
+        site.high.copy_(high)
+
+
+def grown(source: Base, path: Path) -> Network:
+    """The network of a checkpoint, in float32, for evaluation."""
+    kept = torch.load(path, map_location="cpu", weights_only=True)
+    settings = kept["settings"]
+    network = source.network(settings["layers"], short=settings.get("short", False))
+    network.load_state_dict(kept["masters"], strict=False)
+    restore_sites(network, kept)
+    network.eval()
+    return network
+
+
+def _say(log: TextIO, what: dict[str, Any]) -> None:
     line = json.dumps(what, ensure_ascii=False)
     log.write(line + "\n")
     log.flush()
     print(line, flush=True)
-
-
-def main() -> None:
-    """Parse the command line and train."""
-    parser = argparse.ArgumentParser(description="Train the judge's network.")
-    parser.add_argument("--sets", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--layers", type=int, default=12)
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--rate", type=float, default=6e-5)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--stated-only", action="store_true")
-    chosen = parser.parse_args()
-    chosen.work.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(chosen.seed)
-    torch.set_num_threads(2)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    source = base()
-    tokenizer = Tokenizer.from_str(vocabulary.tokenizer_json(source.encoder, source.ids))
-    settings = Settings(chosen.layers, chosen.epochs, chosen.rate, chosen.seed)
-    training = Training(source.network(chosen.layers), settings, device)
-    fit(training, lambda: read(chosen.sets, stated_only=chosen.stated_only), tokenizer, chosen.work)
-
-
-if __name__ == "__main__":
-    main()

@@ -21,7 +21,7 @@ from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from models.kazakh import KAZAKH_LETTERS, TABLE, features
-from models.training.sets import fraction
+from models.training.corpus import fraction
 
 _KAZAKH_TEXTS = 12_000
 _BANK_TEXTS = 3_000

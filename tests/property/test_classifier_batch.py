@@ -5,13 +5,14 @@ from functools import cache
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.judgement import Judgeable, Judgement
-from models.training import sets
+from domain.judgement import SUPPORTED_LANGUAGES, Judgeable, Judgement
+from models.training.corpus import WRITTEN, written
 from tests.kit.judge import fresh_judge
 
 TEXTS = [
-    Judgeable(one.text, "", one.lang)
-    for one in (*sets.own("urgency_theme_validation"), *sets.own("urgency_theme")[::9])
+    Judgeable(row.text, row.brand, row.lang)
+    for lang in SUPPORTED_LANGUAGES
+    for row in (*written(WRITTEN / f"{lang}.validation.jsonl")[::4], *written(WRITTEN / f"{lang}.jsonl")[::80])
 ] + [
     Judgeable("The flight was late, and then it was cancelled. " * repeated, "", "en") for repeated in (6, 13, 40)
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -9,20 +10,24 @@ from domain.errors import ModelError
 from domain.judgement import SENTIMENTS, THEMES, URGENCIES, Judgeable, Judgement
 from models import bundle
 from models.classifier import REMEMBERED, Judge
-from models.encoding import Vector
+from models.encoding import Window
 from models.text import MAX_CHARACTERS, prepare
 from tests.kit.judge import encoder, fresh_judge, heads
 
 
 class CountingEncoder:
-    """Counts the texts that reach the encoder; every vector is the same."""
+    """Counts the texts that reach the encoder; every text has `windows`, all the same unless told otherwise."""
 
-    def __init__(self) -> None:
-        self.asked: list[str] = []
+    def __init__(self, *windows: Window) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self._windows = list(windows) or [Window(5, np.zeros(WIDTH, np.float32))]
 
-    def vectors(self, texts: Sequence[str]) -> list[Vector]:
-        self.asked += texts
-        return [np.zeros(384, np.float32) for _ in texts]
+    def windows(self, texts: Sequence[str], brands: Sequence[str]) -> list[list[Window]]:
+        self.asked += zip(texts, brands, strict=True)
+        return [self._windows for _ in texts]
+
+
+WIDTH = 2 * 384
 
 
 def one(text: str, lang: str = "en") -> Judgement:
@@ -99,14 +104,13 @@ def test_the_order_and_number_of_texts_is_kept() -> None:
     assert fresh_judge().classify([]) == []
 
 
-def test_identical_texts_are_judged_once_and_remembered() -> None:
+def test_the_same_text_for_the_same_brand_is_judged_once_and_remembered() -> None:
     counting = CountingEncoder()
     judge = Judge(counting, heads(), "counting")
-    judge.classify(
-        [Judgeable("late again", "A", "en"), Judgeable("late again", "B", "en"), Judgeable("new", "", "en")]
-    )
-    judge.classify([Judgeable("late   again", "C", "en")])
-    assert sorted(counting.asked) == ["late again", "new"]
+    texts = [("late again", "A"), ("late again", "A"), ("late again", "B"), ("new", "")]
+    judge.classify([Judgeable(text, brand, "en") for text, brand in texts])
+    judge.classify([Judgeable("late   again", "A", "en")])
+    assert sorted(counting.asked) == [("late again", "A"), ("late again", "B"), ("new", "")]
 
 
 def test_memory_of_texts_is_bounded_and_the_oldest_go_first() -> None:
@@ -119,21 +123,54 @@ def test_memory_of_texts_is_bounded_and_the_oldest_go_first() -> None:
     judge.classify(texts[-1:])
     assert counting.asked == []
     judge.classify(texts[:1])
-    assert counting.asked == ["word 0"]
+    assert counting.asked == [("word 0", "")]
 
 
-def test_a_long_text_is_read_in_two_windows_and_the_rest_is_not_read() -> None:
+def test_two_brands_in_one_post_can_get_different_answers() -> None:
+    text = "Borealis was a joy from start to end, but Aurora lost my suitcase again and nobody cares"
+    aurora, borealis = fresh_judge().classify([Judgeable(text, brand, "en") for brand in ("Aurora", "Borealis")])
+    assert aurora.sentiment_scores["negative"] > borealis.sentiment_scores["negative"]
+
+
+def test_a_long_text_is_read_in_windows_and_the_rest_is_not_read() -> None:
     start = "The flight was late. " * 20
-    same = start + "fine " * 500
-    vectors = encoder().vectors([prepare(same), prepare(same + "awful " * 500), prepare(start)])
-    assert np.array_equal(vectors[0], vectors[1])
-    assert not np.array_equal(vectors[0], vectors[2])
+    same = prepare(start + "fine " * 500)
+    windows = encoder().windows(
+        [same, prepare(start + "fine " * 500 + "awful " * 500), prepare(start)], ["", "", "A"]
+    )
+    assert [len(of) for of in windows] == [4, 4, 1]
+    assert all(window.length <= bundle.MAX_TOKENS for of in windows for window in of)
+    assert all(np.array_equal(a.vector, b.vector) for a, b in zip(windows[0], windows[1], strict=True))
+
+
+def test_the_most_urgent_window_of_a_long_text_tells_its_urgency() -> None:
+    urgency = next(head for head in heads().heads if head.task == "urgency")
+    critical = np.array(urgency.weights[3], np.float32)
+    calm, grave = Window(120, -critical), Window(10, 3 * critical)
+    said = Judge(CountingEncoder(calm, grave), heads(), "windows").classify([Judgeable("long", "", "en")])[0]
+    alone = Judge(CountingEncoder(grave), heads(), "windows").classify([Judgeable("long", "", "en")])[0]
+    assert said.urgency_scores == alone.urgency_scores
+    assert said.sentiment_scores != alone.sentiment_scores
+
+
+def test_an_unsure_judgement_asks_for_a_person_and_says_why() -> None:
+    unsure = Judge(CountingEncoder(), heads(), "unsure", review_below=1.0)
+    said = unsure.classify([Judgeable("hm", "", "en")])[0]
+    assert "sentiment" in said.review
+    assert "sure" in said.review
+    never = Judge(CountingEncoder(), heads(), "sure", review_below=0.0)
+    assert never.classify([Judgeable("hm", "", "en")])[0].review == ""
 
 
 def test_heads_that_do_not_fit_their_labels_are_refused() -> None:
-    broken = bundle.Head("sentiment", ["negative", "neutral", "positive"], [[0.0] * 384], [0.0], 1.0)
-    with pytest.raises(ModelError, match=r"does not fit"):
-        Judge(encoder(), bundle.Heads("x", 8, [broken]), "broken")
+    broken = [msgspec.structs.replace(head, weights=head.weights[1:]) for head in heads().heads]
+    with pytest.raises(ModelError, match=r"do not fit"):
+        Judge(encoder(), bundle.Heads(broken), "broken")
+
+
+def test_heads_of_other_tasks_are_refused() -> None:
+    with pytest.raises(ModelError, match=r"instead of sentiment, urgency, theme, toxicity"):
+        Judge(encoder(), bundle.Heads(heads().heads[:2]), "broken")
 
 
 def test_links_and_handles_are_masked_and_noise_goes() -> None:

@@ -96,7 +96,13 @@ def _judge(app: "App") -> str:
 def _model(app: "App") -> str:
     classifier = app.classifier()
     classifier.classify([Judgeable("Does the judge answer?", lang="en")])
-    return f"{classifier.name} answers"
+    said = f"{classifier.name} answers"
+    if not app.config.storage.path.exists():
+        return said
+    from tocsin.corrections import deployed
+
+    with app.store(read_only=True) as store:
+        return f"{said}; calibration {deployed(classifier, store).describe()}"
 
 
 def _table(findings: list[Finding]) -> None:
