@@ -5,6 +5,7 @@ gives the same files.
 """
 
 import json
+import shutil
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR
 
 
 def write(folder: Path, source: Base, network: Network, name: str) -> None:
-    """Write everything but the heads' calibration, which `seal` takes once it is fitted."""
+    """Write everything; the heads are not calibrated yet: `seal` writes them again once they are."""
     folder.mkdir(parents=True, exist_ok=True)
     shape, layers = source.encoder.shape, len(network.layers)
     (folder / bundle.TOKENIZER).write_text(vocabulary.tokenizer_json(source.encoder, source.ids), encoding="utf-8")
@@ -88,15 +89,21 @@ def heads(network: Network) -> bundle.Heads:
 
 
 def seal(folder: Path, name: str, made: bundle.Heads) -> None:
-    """Write the heads and the manifest of what is in `folder`; ModelError when it is too large for the repository."""
+    """Write the heads and the manifest of what is in `folder`."""
     compact = msgspec.json.encode(made).decode().replace("],[", "],\n[").replace("},{", "},\n{")
     (folder / bundle.HEADS).write_text(compact + "\n", encoding="utf-8")
-    size = sum((folder / part).stat().st_size for part in (bundle.NETWORK, bundle.TOKENIZER))
-    if size > MOST_BYTES:
-        raise ModelError(f"network and tokenizer take {size:,} bytes; {MOST_BYTES:,} is the most for the repository")
     files = {path.name: bundle.checksum(path) for path in sorted(folder.iterdir()) if path.name != bundle.MANIFEST}
     manifest = msgspec.json.encode(bundle.Manifest(name, files))
     (folder / bundle.MANIFEST).write_bytes(msgspec.json.format(manifest) + b"\n")
+
+
+def publish(folder: Path, out: Path) -> None:
+    """Put the finished model in place of `out`; ModelError when that is the repository's and the model too large."""
+    size = sum((folder / part).stat().st_size for part in (bundle.NETWORK, bundle.TOKENIZER))
+    if size > MOST_BYTES and out.resolve() == bundle.DEFAULT:
+        raise ModelError(f"{size:,} bytes are too many for the repository ({MOST_BYTES:,}): give it another --out")
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(folder, out)
 
 
 def _trained(source: Base, network: Network) -> graph.Trained:

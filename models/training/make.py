@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--sets", type=Path, required=True, help="folder of the public sets (JSON Lines, gzip)")
     parser.add_argument("--work", type=Path, required=True, help="folder of checkpoints and logs; run again to go on")
     parser.add_argument("--out", type=Path, default=bundle.DEFAULT, help="folder of the finished model")
-    parser.add_argument("--name", default="judge", help="the model's name, stored with every judgement")
+    parser.add_argument("--name", default="judge-1", help="the model's name, stored with every judgement")
     parser.add_argument(
         "--corrections", type=Path, nargs="*", default=[], help="files of `tocsin corrections export`"
     )
@@ -85,8 +85,7 @@ def make(plan: Plan) -> list[figures.PartFigures]:
     vectors = _vectors(fresh, rows)
     heads = [calibrate.calibrated(head, calibrate.split(head, vectors, rows)) for head in export.heads(network).heads]
     export.seal(fresh, plan.name, bundle.Heads(heads))
-    shutil.rmtree(plan.out, ignore_errors=True)
-    shutil.copytree(fresh, plan.out)
+    export.publish(fresh, plan.out)
     return figures.report(heads, vectors, rows)
 
 

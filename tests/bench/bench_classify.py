@@ -1,18 +1,22 @@
 """Judging: texts a second on one thread and on two, one text's time, start, memory, language detection.
 
-Every text is new to the judge, tokenising included; batches hold 64 texts. A fifth of the posts written for
-training are the texts. `python -m tests.bench.bench_classify [--json]`
+Every text is new to the judge, tokenising included; batches hold 1,024 texts, as many as `tocsin classify` takes. A
+fifth of the posts written for training are the texts. Beside it, in the same run and on the same texts: the bare loop
+of `session.run`, and, where PyTorch is installed, all twelve layers in float32 by `transformers`.
+`python -m tests.bench.bench_classify [--json]`
 """
 
 import argparse
 import json
 import time
+from importlib.util import find_spec
+from itertools import groupby
 
 import psutil
 
 from domain.judgement import SUPPORTED_LANGUAGES, Classifier, Judgeable
 
-BATCH = 64
+BATCH = 1024
 ROUNDS = 3
 SINGLE = 200
 
@@ -32,6 +36,7 @@ def measure() -> dict[str, float]:
         "mean_characters": round(sum(len(one.text) for one in texts) / len(texts), 1),
         "start_seconds": round(started, 2),
         "texts_per_second_1": round(max(_round(models.load(), texts) for _ in range(ROUNDS))),
+        "bare_texts_per_second": round(max(_bare(texts) for _ in range(ROUNDS))),
         "texts_per_second_2": round(max(_round(models.load(threads=2), texts) for _ in range(ROUNDS))),
     }
     singles = sorted(_single(models.load(), texts[:SINGLE]))
@@ -41,6 +46,10 @@ def measure() -> dict[str, float]:
         "memory_mb": round((process.memory_info().rss - resident) / 1e6),
         "languages_per_second": round(max(_languages(texts) for _ in range(ROUNDS))),
     }
+    figures["share_of_bare"] = round(figures["texts_per_second_1"] / figures["bare_texts_per_second"], 2)
+    if find_spec("torch") and find_spec("transformers"):
+        figures["torch_texts_per_second"] = round(max(_torch(texts) for _ in range(2)), 1)
+        figures["times_torch"] = round(figures["texts_per_second_1"] / figures["torch_texts_per_second"], 1)
     return figures
 
 
@@ -56,6 +65,57 @@ def _round(judge: Classifier, texts: list[Judgeable]) -> float:
     began = time.perf_counter()
     for start in range(0, len(texts), BATCH):
         judge.classify(texts[start : start + BATCH])
+    return len(texts) / (time.perf_counter() - began)
+
+
+def _runs(texts: list[Judgeable]) -> list[list[list[int]]]:
+    """The texts in tokens, sorted, in runs of eight of equal length."""
+    from tokenizers import Tokenizer
+
+    from models import bundle
+    from models.text import prepare
+
+    tokenizer = Tokenizer.from_file(str(bundle.DEFAULT / bundle.TOKENIZER))
+    ids = sorted((tokenizer.encode(prepare(text.text)).ids[: bundle.MAX_TOKENS] for text in texts), key=len)
+    runs = []
+    for _, same in groupby(ids, key=len):
+        group = list(same)
+        runs += [group[start : start + 8] for start in range(0, len(group), 8)]
+    return runs
+
+
+def _bare(texts: list[Judgeable]) -> float:
+    import numpy as np
+    import onnxruntime as ort
+
+    from models import bundle
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = ort.InferenceSession(bundle.DEFAULT / bundle.NETWORK, options, providers=["CPUExecutionProvider"])
+    runs = [np.array(run) for run in _runs(texts)]
+    began = time.perf_counter()
+    for run in runs:
+        session.run(None, {"input_ids": run})
+    return len(texts) / (time.perf_counter() - began)
+
+
+def _torch(texts: list[Judgeable]) -> float:
+    """Twelve layers of the same width in float32, weights as they come: speed does not depend on them."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    from models import bundle
+
+    torch.set_num_threads(1)
+    config = AutoConfig.from_pretrained(bundle.DEFAULT)
+    config.num_hidden_layers = 12
+    network = AutoModel.from_config(config).eval()
+    runs = [torch.tensor(run) for run in _runs(texts)]
+    began = time.perf_counter()
+    with torch.inference_mode():
+        for run in runs:
+            network(run)
     return len(texts) / (time.perf_counter() - began)
 
 
@@ -90,6 +150,11 @@ def main() -> None:
     print(
         f"  1 thread {figures['texts_per_second_1']:>5} texts/s, 2 threads {figures['texts_per_second_2']:>5} texts/s"
     )
+    print(f"  {figures['share_of_bare']} of the bare session.run loop ({figures['bare_texts_per_second']} texts/s)")
+    if "times_torch" in figures:
+        print(
+            f"  {figures['times_torch']} times transformers in float32 ({figures['torch_texts_per_second']} texts/s)"
+        )
     print(f"  one text {figures['one_text_p50_ms']} ms (p99 {figures['one_text_p99_ms']} ms)")
     print(f"  start {figures['start_seconds']} s, {figures['memory_mb']} MB resident")
     print(f"  language detection {figures['languages_per_second']:,} texts/s")

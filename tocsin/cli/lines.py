@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 LONGEST_LINE = 8 * 1024 * 1024
-BATCH = 64
+BATCH = 1024
 _CHUNK = 1 << 18
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
