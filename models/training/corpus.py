@@ -25,9 +25,6 @@ TASKS: dict[str, tuple[str, ...]] = {
 }
 """Each task and its labels in order; urgency is ordinal."""
 
-NATURAL = {"kazsandra": (0.154, 0.025, 0.821)}
-"""The label balance that a set has in life, where its training part was levelled by its authors."""
-
 _HELD = 0.1
 _HELD_EVENTS = frozenset(
     {"albertaWildfires2019", "coloradoStemShooting2019", "typhoonYolanda2013", "manilaFloods2013"}

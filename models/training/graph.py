@@ -57,7 +57,6 @@ class _Graph:
         }  # fmt: skip
         for name, value in whole.items():
             self.constant(name, np.array(value, np.int64))
-        self.constant("first", np.array(0, np.int64))
         self.constant("unit", np.array(1.0, np.float32))
         self.constant("epsilon", np.array(shape.epsilon, np.float32))
 
@@ -107,10 +106,8 @@ def build(trained: Trained) -> onnx.ModelProto:
     before = state = _embed(graph, trained)
     for number in range(trained.layers):
         before, state = state, _layer(graph, trained, number, state)
-    if trained.short:
-        graph.node("Squeeze", [state, "step"], "first_state")
-    else:
-        graph.node("Gather", [state, "first"], "first_state", axis=1)
+    asked = state if trained.short else graph.node("Slice", [state, "zeroth", "step", "step"], "asked")
+    graph.node("Squeeze", [asked, "step"], "first_state")
     graph.node("Identity", [before if trained.short else state], "tokens")
     width = trained.shape.hidden
     made = helper.make_graph(

@@ -3,9 +3,8 @@
     python -m models.training.make --sets ../shared/data --work .train
 
 A teacher of twelve layers learns from the posts; a student of six learns from the posts and from the teacher,
-rounding as the shipped file does; at last it sees the sets once more in their natural balance. It is exported,
-calibrated on held-out posts and judged. Stopped at any point and started again on the same `--work`, it goes on.
-`--larger` ships the teacher instead: slower, a little better.
+rounding as the shipped file does; it is exported, calibrated on held-out posts and judged. Stopped at any point and
+started again on the same `--work`, it goes on. `--larger` ships the teacher instead: slower, a little better.
 """
 
 import argparse
@@ -31,9 +30,6 @@ from models.training.train import Settings, Training
 
 TEACHER = Settings(layers=12, epochs=3, rate=6e-5, seed=1, written_from=1)
 STUDENT = Settings(layers=6, epochs=3, rate=1.2e-4, seed=2, short=True, watch_from=0.25, round_from=0.35)
-LAST = Settings(
-    layers=6, epochs=1, rate=4e-5, seed=4, head_rate=2e-4, short=True, natural=True, watch_from=0.0, round_from=0.0
-)
 _WATCHED = 40
 """Batches that settle the ranges of a network that was trained without rounding."""
 
@@ -79,8 +75,7 @@ def make(plan: Plan) -> list[figures.PartFigures]:
     stage = _Stage(plan, source, tokenizer)
     network = teacher = stage.trained(TEACHER, "teacher", None)
     if not plan.larger:
-        student = stage.trained(STUDENT, "student", teacher)
-        network = stage.trained(LAST, "last", None, begin=student)
+        network = stage.trained(STUDENT, "student", teacher)
     corpus = plan.corpus()
     _settle(network, corpus, tokenizer)
     fresh = plan.work / "made"
@@ -102,20 +97,14 @@ class _Stage:
     source: Base
     tokenizer: Tokenizer
 
-    def trained(
-        self, settings: Settings, name: str, teacher: Network | None, begin: Network | None = None
-    ) -> Network:
-        """The network of these settings, trained in its own folder, or taken from there.
-
-        It begins as `begin`, or as its teacher's lower layers, or as published.
-        """
+    def trained(self, settings: Settings, name: str, teacher: Network | None) -> Network:
+        """The network of these settings, trained in its own folder, or taken from there."""
         work = self.plan.work / name
         work.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(settings.seed)
         network = self.source.network(settings.layers, short=settings.short)
-        if begin is not None or teacher is not None:
-            network.load_state_dict((begin or teacher).state_dict(), strict=False)
         if teacher is not None:
+            network.load_state_dict(teacher.state_dict(), strict=False)
             teacher = train.lower_precision(copy.deepcopy(teacher)).to(self.plan.device)
         training = Training(network, settings, self.plan.device)
         train.fit(training, self.plan.corpus, self.tokenizer, work, teacher)

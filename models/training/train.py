@@ -16,15 +16,13 @@ from torch import Tensor, nn
 
 from models.fasttext import LANGUAGES, probabilities
 from models.training import batches, e5_file, judge, vocabulary
-from models.training.corpus import NATURAL, TASKS, Corpus
+from models.training.corpus import TASKS, Corpus
 from models.training.network import Base, Network
 
 TASK_WEIGHTS = {"sentiment": 1.0, "urgency": 1.0, "theme": 0.7, "toxicity": 0.3}
-PART_WEIGHTS = {"priority": 0.5, "umsab others": 0.5}
-_TOLD = 0.5
+PART_WEIGHTS = {"priority": 0.3, "umsab others": 0.5}
+_PRIOR = 0.5
 """How much of a set's own label balance is told to the loss instead of being learnt: half-way between the two."""
-_TOLD_AT_LAST = 0.25
-"""The same in the last stage, where public sets come in their natural balance; of the written posts all is told."""
 _NEAR = 3.0
 """Urgency is ordinal: a label's neighbours get exp(-_NEAR) of its weight."""
 _CLIP, _DECAY, _WARM = 1.0, 0.01, 0.05
@@ -50,8 +48,6 @@ class Settings:
     short: bool = False
     written_from: int = 0
     """The first epoch that sees the written posts."""
-    natural: bool = False
-    """Public sets in their natural balance, most of which is learnt; else levelled, half of which is."""
     watch_from: float = 1.0
     round_from: float = 1.0
     """Progress, in [0, 1], from which ranges are watched and activations rounded as the shipped file does."""
@@ -60,13 +56,13 @@ class Settings:
 class Loss:
     """The loss of a batch; knows every part's label balance."""
 
-    def __init__(self, corpus: Corpus, device: torch.device, *, natural: bool = False) -> None:
+    def __init__(self, corpus: Corpus, device: torch.device) -> None:
         self._device = device
         counts: dict[tuple[str, str], Tensor] = {}
         for row in (row for rows in corpus.train.values() for row in rows):
             for task, label in row.labels.items():
                 counts.setdefault((row.part, task), torch.ones(len(TASKS[task])))[label] += 1
-        self._priors = {key: _offset(key, of / of.sum(), natural=natural).to(device) for key, of in counts.items()}
+        self._priors = {key: (_PRIOR * torch.log(of / of.sum())).to(device) for key, of in counts.items()}
 
     def __call__(
         self, batch: batches.Batch, logits: dict[str, Tensor], taught: dict[str, Tensor] | None, settings: Settings
@@ -94,17 +90,6 @@ class Loss:
         else:
             losses = nn.functional.nll_loss(shares, truth, reduction="none")
         return (losses * weights).sum()
-
-
-def _offset(key: tuple[str, str], shares: Tensor, *, natural: bool) -> Tensor:
-    """What the loss adds to the logits of a part's task, so that the network need not learn it."""
-    part, task = key
-    if not natural:
-        return _TOLD * torch.log(shares)
-    if part.startswith("written"):
-        return torch.log(shares)
-    in_life = torch.tensor(NATURAL[part]) if task == "sentiment" and part in NATURAL else shares
-    return torch.log(shares) - (1 - _TOLD_AT_LAST) * torch.log(in_life)
 
 
 def _distance(logits: Tensor, taught: Tensor, settings: Settings) -> Tensor:
@@ -202,15 +187,13 @@ class _Epoch:
     def __init__(self, training: Training, corpus: Corpus, number: int, work: Path, log: TextIO) -> None:
         self._training, self._corpus, self._number = training, corpus, number
         self._work, self._log = work, log
-        self._loss = Loss(corpus, training.device, natural=training.settings.natural)
+        self._loss = Loss(corpus, training.device)
 
     def run(self, tokenizer: batches.Splitter, teacher: Network | None, first: int) -> None:
         """Learn from every batch from place `first` on; keep a checkpoint now and then."""
         settings, number = self._training.settings, self._number
         written = number >= settings.written_from
-        plan = batches.epoch(
-            self._corpus, tokenizer, seed=settings.seed, number=number, written=written, natural=settings.natural
-        )
+        plan = batches.epoch(self._corpus, tokenizer, seed=settings.seed, number=number, written=written)
         started = saved = time.monotonic()
         rows, lost = 0, 0.0
         self._training.network.train()

@@ -1,6 +1,7 @@
 """The network under training, the shipped graph of it, and a training that goes on after being killed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,8 +128,8 @@ class Ids:
 SETTINGS = train.Settings(layers=2, epochs=3, rate=1e-3, seed=5, short=True, watch_from=0.3, round_from=0.6)
 
 
-def start() -> train.Training:
-    return train.Training(network(short=True, layers=2), SETTINGS, torch.device("cpu"))
+def start(settings: train.Settings = SETTINGS) -> train.Training:
+    return train.Training(network(short=True, layers=2), settings, torch.device("cpu"))
 
 
 class Killed(Exception):
@@ -172,8 +173,8 @@ def test_a_student_learns_its_teachers_answers(tmp_path: Path) -> None:
     teacher = train.lower_precision(network(short=False))
     unlabelled = [Row(row.text, row.brand, row.lang, {}, row.part) for row in corpus().train["written en"]]
     silent = Corpus({"written en": unlabelled}, {})
-    student = start()
-    ids = torch.randint(4, WORDS, (16, 8))
+    student = start(replace(SETTINGS, epochs=12, rate=3e-3, dropout=0.0))
+    ids = torch.tensor([batches.encoded(Folded(), [row.text], [""])[0] for row in unlabelled[:1]])
 
     def apart() -> float:
         with torch.inference_mode():
@@ -182,7 +183,7 @@ def test_a_student_learns_its_teachers_answers(tmp_path: Path) -> None:
 
     before = apart()
     train.fit(student, lambda: silent, Folded(), tmp_path, teacher)
-    assert apart() < before
+    assert apart() < 0.8 * before
 
 
 def test_every_task_has_a_head_of_its_labels() -> None:
