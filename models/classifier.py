@@ -19,7 +19,7 @@ from domain.judgement import SUPPORTED_LANGUAGES, URGENCIES, Judgeable, Judgemen
 from models import bundle
 from models.encoding import TextEncoder, Window
 from models.review import REVIEW_BELOW, doubt
-from models.text import prepare
+from models.text import prepare, unjudgeable
 
 REMEMBERED = 4096
 """How many judged texts are kept: reposts and copied texts cost nothing."""
@@ -62,7 +62,9 @@ class Judge:
     def classify(self, texts: Sequence[Judgeable]) -> list[Judgement]:
         """Judge each text, in order; without words or in an unsupported language it is `unscored`, with a reason."""
         keys = [(prepare(text.text), prepare(text.brand)) for text in texts]
-        reasons = [_unjudgeable(words, text.lang) for (words, _), text in zip(keys, texts, strict=True)]
+        reasons = [
+            unjudgeable(words, text.lang, SUPPORTED_LANGUAGES) for (words, _), text in zip(keys, texts, strict=True)
+        ]
         wanted = {key for key, reason in zip(keys, reasons, strict=True) if not reason}
         known = self._recall(wanted)
         fresh = self._judge(sorted(wanted - known.keys()))
@@ -150,13 +152,3 @@ def _shares(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     shares = np.exp(logits - logits.max())
     normalised: npt.NDArray[np.float64] = shares / shares.sum()
     return normalised
-
-
-def _unjudgeable(words: str, lang: str) -> str:
-    if not words:
-        return "there is no text to judge"
-    if not any(map(str.isalpha, words)):
-        return "there are no words to judge"
-    if lang not in {*SUPPORTED_LANGUAGES, "und"}:
-        return f"the language {lang!r} is not one of {', '.join(SUPPORTED_LANGUAGES)}"
-    return ""

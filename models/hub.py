@@ -12,7 +12,7 @@ from domain.judgement import Judgeable
 from models.config import LABELS, HubConfig
 from models.layered import Answer
 from models.pretrained import Pretrained
-from models.text import prepare
+from models.text import prepare, unjudgeable
 
 REMEMBERED = 4096
 """How many answered texts are kept: reposts and copied texts cost nothing."""
@@ -44,7 +44,10 @@ class HubModel:
     def answer(self, texts: Sequence[Judgeable]) -> list[Answer]:
         """Answer for each text; without words or in a language that is not configured it is `unscored`."""
         asked = [(prepare(text.text), self._pair(text.brand)) for text in texts]
-        reasons = [self._unanswerable(words, text.lang) for (words, _), text in zip(asked, texts, strict=True)]
+        reasons = [
+            unjudgeable(words, text.lang, self._config.languages)
+            for (words, _), text in zip(asked, texts, strict=True)
+        ]
         fresh = list(dict.fromkeys(key for key, reason in zip(asked, reasons, strict=True) if not reason))
         known = dict(zip(fresh, self._workers.map(self._scores, *zip(*fresh, strict=True)), strict=True))
         return [
@@ -54,15 +57,6 @@ class HubModel:
 
     def _pair(self, brand: str) -> str:
         return prepare(brand) if self._config.brand == "pair" else ""
-
-    def _unanswerable(self, words: str, lang: str) -> str:
-        if not words:
-            return "there is no text to judge"
-        if not any(map(str.isalpha, words)):
-            return "there are no words to judge"
-        if lang not in {*self._config.languages, "und"}:
-            return f"the language {lang!r} is not one of {', '.join(self._config.languages)}"
-        return ""
 
     def _read(self, words: str, brand: str) -> dict[str, float]:
         """Probabilities by the task's labels; windows weigh by their length."""

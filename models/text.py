@@ -1,6 +1,7 @@
 """What of a text reaches the encoder: links and handles are masked, noise goes, length is bounded."""
 
 import re
+from collections.abc import Sequence
 
 MAX_CHARACTERS = 2_000
 """More than the encoder's windows hold; the rest of a longer text is not read."""
@@ -22,3 +23,14 @@ def prepare(text: str) -> str:
     cut = _INVISIBLE.sub("", text[: 4 * MAX_CHARACTERS])
     cut = _HANDLE.sub("@user", _LINK.sub("http", cut))
     return _SPACE.sub(" ", cut).strip()[:MAX_CHARACTERS]
+
+
+def unjudgeable(words: str, lang: str, languages: Sequence[str]) -> str:
+    """Why the prepared `words` cannot be judged by a model that reads `languages`; empty when they can."""
+    if not words:
+        return "there is no text to judge"
+    if not any(map(str.isalpha, words)):
+        return "there are no words to judge"
+    if lang not in {*languages, "und"}:
+        return f"the language {lang!r} is not one of {', '.join(languages)}"
+    return ""

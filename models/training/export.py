@@ -17,7 +17,7 @@ from domain.errors import ModelError
 from models import bundle
 from models.training import e5_file, graph, vocabulary
 from models.training.corpus import TASKS
-from models.training.e5_file import Tensor4
+from models.training.e5_file import Shape, Tensor4
 from models.training.network import Base, Network
 
 MOST_BYTES = 45_000_000
@@ -107,6 +107,13 @@ def publish(folder: Path, out: Path) -> None:
 
 
 def _trained(source: Base, network: Network) -> graph.Trained:
+    table = source.encoder.q4("emb.word", source.encoder.shape.hidden)
+    words = Tensor4(table.nibbles[source.ids], table.scales[source.ids])
+    return trained(source.encoder.shape, words, network)
+
+
+def trained(shape: Shape, words: Tensor4, network: Network) -> graph.Trained:
+    """What the graph holds of a network whose word embeddings are `words`."""
     weights = {
         name: tensor.detach().float().numpy()
         for name, tensor in network.state_dict().items()
@@ -117,9 +124,7 @@ def _trained(source: Base, network: Network) -> graph.Trained:
         for part, site in layer.sites.items():
             scale, zero = (one.float().numpy() for one in site.steps())
             roundings[f"layers.{number}.{part}"] = graph.Rounding(scale, int(zero[0]))
-    table = source.encoder.q4("emb.word", source.encoder.shape.hidden)
-    words = Tensor4(table.nibbles[source.ids], table.scales[source.ids])
-    return graph.Trained(source.encoder.shape, len(network.layers), network.short, words, weights, roundings)
+    return graph.Trained(shape, len(network.layers), network.short, words, weights, roundings)
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

@@ -245,10 +245,11 @@ def _restore(training: Training, work: Path) -> tuple[int, int]:
     if not path.exists():
         return (0, 0)
     kept = torch.load(path, map_location=training.device, weights_only=True)
+    computing = dict(training.network.named_parameters())
     with torch.no_grad():
         for name, tensor in kept["masters"].items():
             training.masters[name].copy_(tensor)
-            dict(training.network.named_parameters())[name].copy_(tensor)
+            computing[name].copy_(tensor)
     restore_sites(training.network, kept)
     training.optimizer.load_state_dict(kept["optimizer"])
     return tuple(kept["at"])

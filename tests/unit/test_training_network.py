@@ -14,7 +14,7 @@ pytest.importorskip("onnx", reason="onnx is not installed: `make setup-train`")
 from tokenizers import Tokenizer  # noqa: E402
 
 from models import bundle  # noqa: E402
-from models.training import batches, graph, train  # noqa: E402
+from models.training import batches, export, graph, train  # noqa: E402
 from models.training.corpus import TASKS, Corpus, Row  # noqa: E402
 from models.training.e5_file import Shape, Tensor4  # noqa: E402
 from models.training.network import Network  # noqa: E402
@@ -52,18 +52,9 @@ def settled(made: Network) -> Network:
 
 
 def shipped(made: Network, folder: Path) -> ort.InferenceSession:
-    weights = {
-        name: tensor.numpy()
-        for name, tensor in made.state_dict().items()
-        if not name.startswith(("words", "heads")) and ".sites." not in name
-    }
-    roundings = {}
-    for number, layer in enumerate(made.layers):
-        for part, site in layer.sites.items():
-            scale, zero = site.steps()
-            roundings[f"layers.{number}.{part}"] = graph.Rounding(scale.numpy(), int(zero[0]))
-    trained = graph.Trained(SHAPE, len(made.layers), made.short, words(), weights, roundings)
-    (folder / "model.onnx").write_bytes(graph.build(trained).SerializeToString(deterministic=True))
+    (folder / "model.onnx").write_bytes(
+        graph.build(export.trained(SHAPE, words(), made)).SerializeToString(deterministic=True)
+    )
     return ort.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
 
 
