@@ -14,6 +14,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from models import bundle
+from models.mentioned import marked
 from models.onnx import Network
 
 _RUN_TEXTS = 8  # more is not faster on a CPU
@@ -68,7 +69,8 @@ class TextEncoder:
         return [[of[place] for place in sorted(of)] for of in found]
 
     def _split(self, texts: Sequence[str], brands: Sequence[str]) -> Iterator[list[list[int]]]:
-        encoded = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        told = list(map(marked, texts, brands))
+        encoded = self._tokenizer.encode_batch_fast(told, add_special_tokens=False)
         for encoding, brand in zip(encoded, brands, strict=True):
             name = self._brand(brand)
             inside = bundle.MAX_TOKENS - len(sequence([], name))

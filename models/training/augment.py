@@ -8,15 +8,21 @@ import random
 import unicodedata
 
 _RUSSIAN_KEYS = str.maketrans("қғңөұүһәіҚҒҢӨҰҮҺӘІ", "кгноуухаиКГНОУУХАИ")
-_LOWER, _BARE, _SHORTER = 0.12, 0.15, 0.25
+_LOWER, _UPPER, _CAPITAL = 0.12, 0.03, 0.15
+_BARE, _SHORTER = 0.15, 0.25
 _DROPPED = 0.1
 _FEWEST = 5
 
 
 def augmented(text: str, lang: str, chance: random.Random) -> str:
     """`text` as somebody else might have typed it; most often as it is."""
-    if chance.random() < _LOWER:
+    capitals = chance.random()
+    if capitals < _LOWER:
         text = text.lower()
+    elif capitals < _LOWER + _UPPER:
+        text = text.upper()
+    elif capitals < _LOWER + _UPPER + _CAPITAL:
+        text = text[:1].upper() + text[1:]
     if lang == "cs" and chance.random() < _BARE:
         text = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
     if lang == "kk" and chance.random() < _BARE:

@@ -8,6 +8,7 @@ held out by their text, by time or by event, and no text that judges trains, in 
 import gzip
 import hashlib
 import json
+import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -55,7 +56,10 @@ class Corpus:
 
 @dataclass(frozen=True)
 class _Set:
-    """How one public set is read: which rows, which judge, and what their labels mean."""
+    """How one public set is read: which rows, which judge, and what their labels mean.
+
+    A set without a `task` has no labels that we use: a student learns from its teacher's answers there.
+    """
 
     part: str
     file: str
@@ -90,12 +94,16 @@ _SETS = (
     _Set("umsab others", "umsab", langs=("fr", "de", "it", "es", "pt"), judges=_never),
     _Set("arsarcasm", "arsarcasm_v2"),
     _Set("ajgt", "ajgt", judges=_never),
+    _Set("tweets en", "tweeteval_sentiment", judges=_never),
     _Set("sxsw", "en_brands_sxsw", stated=False),
     _Set("priority", "trecis_priority", task="urgency", labels=_PRIORITY, stated=False,
          judges=lambda row: row["meta"].get("event") in _HELD_EVENTS),
     _Set("offensive", "tweeteval_offensive", task="toxicity", judges=_validation,
          labels={"offensive": "toxic", "not-offensive": "civil"}),
     _Set("hostile", "mlma_hate", task="toxicity", labels={"toxic": "toxic", "normal": "civil"}),
+    _Set("emotion", "tweeteval_emotion", task="", judges=_never),
+    _Set("irony", "tweeteval_irony", task="", judges=_never),
+    _Set("customer care", "ibm_customer_care", task="", judges=_never),
     _Set("cs facebook", "cs_facebook", judges=_validation, trains=False),  # non-commercial
     _Set("cs restaurants", "cs_csrest_m", judges=_always, trains=False),  # its licence contradicts itself
     _Set("astd", "astd", judges=_always, trains=False),  # copyleft
@@ -135,6 +143,11 @@ def written(path: Path) -> list[Row]:
     return [_written(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def some(rows: Sequence[Row], most: int) -> list[Row]:
+    """At most so many of the rows, by chance, always the same ones."""
+    return list(rows) if len(rows) <= most else random.Random(0).sample(rows, most)  # noqa: S311 - reproducible
+
+
 def normal(text: str) -> str:
     """A text as it is compared: lower case, no links, handles, spaces or punctuation."""
     bare = re.sub(r"https?://\S+|@\w+", "", text.lower())
@@ -148,6 +161,9 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _public(one: _Set, row: dict[str, Any]) -> Iterator[Row]:
+    if not one.task:
+        yield Row(row["text"], row.get("brand") or "", row["lang"], {}, one.part, row["id"])
+        return
     brands = row.get("meta", {}).get("by_brand") or {row.get("brand") or "": row["label"]}
     for brand, label in brands.items():
         if label in one.labels:

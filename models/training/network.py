@@ -153,7 +153,10 @@ class Network(nn.Module):
 
     def forward(self, ids: Tensor, dropout: float = 0.0) -> dict[str, Tensor]:
         """Ids (texts, tokens) to logits (texts, labels) of every task, in float32."""
-        pooled = self.pooled(ids)
+        return self.answers(self.pooled(ids), dropout)
+
+    def answers(self, pooled: Tensor, dropout: float = 0.0) -> dict[str, Tensor]:
+        """What the heads read (texts, 2 * width) to logits (texts, labels) of every task, in float32."""
         if dropout:
             pooled = nn.functional.dropout(pooled, dropout, self.training)
         return {task: head(pooled) for task, head in self.heads.items()}

@@ -6,7 +6,7 @@ Products run in bfloat16 beside float32 master weights: half as long again on a 
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,13 +16,16 @@ from torch import Tensor, nn
 
 from models.fasttext import LANGUAGES, probabilities
 from models.training import batches, e5_file, judge, vocabulary
-from models.training.corpus import TASKS, Corpus
+from models.training.corpus import TASKS, Corpus, Row
 from models.training.network import Base, Network
+from models.training.teacher import Teacher
 
 TASK_WEIGHTS = {"sentiment": 1.0, "urgency": 1.0, "theme": 0.7, "toxicity": 0.3}
 PART_WEIGHTS = {"priority": 0.3, "umsab others": 0.5}
-_PRIOR = 0.5
-"""How much of a set's own label balance is told to the loss instead of being learnt: half-way between the two."""
+_EVEN = 0.35
+"""How far what is learnt of a set's label balance lies between the set's own (0) and an even one (1)."""
+NATURAL = {("kazsandra", "sentiment"): (0.154, 0.025, 0.821)}
+"""The balance of sets whose training part was evened out; KazSAnDRA's is that of its validation part."""
 _NEAR = 3.0
 """Urgency is ordinal: a label's neighbours get exp(-_NEAR) of its weight."""
 _CLIP, _DECAY, _WARM = 1.0, 0.01, 0.05
@@ -44,6 +47,8 @@ class Settings:
     dropout: float = 0.1
     teach: float = 0.6
     """With a teacher: the share of its answers in the loss, the rest is the labels'."""
+    match: float = 1.0
+    """With a teacher: the weight of how far the states under the heads are from the teacher's."""
     warmth: float = 2.0
     short: bool = False
     written_from: int = 0
@@ -54,32 +59,35 @@ class Settings:
 
 
 class Loss:
-    """The loss of a batch; knows every part's label balance."""
+    """The loss of a batch; knows the label balance of every part, and of what the epoch `plan` draws of it."""
 
-    def __init__(self, corpus: Corpus, device: torch.device) -> None:
+    def __init__(self, corpus: Corpus, plan: Sequence[batches.Batch], device: torch.device) -> None:
         self._device = device
-        counts: dict[tuple[str, str], Tensor] = {}
-        for row in (row for rows in corpus.train.values() for row in rows):
-            for task, label in row.labels.items():
-                counts.setdefault((row.part, task), torch.ones(len(TASKS[task])))[label] += 1
-        self._priors = {key: (_PRIOR * torch.log(of / of.sum())).to(device) for key, of in counts.items()}
+        own = _balance(row for rows in corpus.train.values() for row in rows)
+        own |= {key: torch.tensor(shares).log() for key, shares in NATURAL.items() if key in own}
+        drawn = _balance(row for batch in plan for row in batch.rows)
+        self._told = {key: (of - (1 - _EVEN) * own[key]).to(device) for key, of in drawn.items()}
 
     def __call__(
-        self, batch: batches.Batch, logits: dict[str, Tensor], taught: dict[str, Tensor] | None, settings: Settings
-    ) -> Tensor:
+        self, batch: batches.Batch, pooled: Tensor, logits: dict[str, Tensor], teacher: Teacher | None,
+        settings: Settings,
+    ) -> Tensor:  # fmt: skip
         """Summed over rows and tasks."""
         total = torch.zeros((), device=self._device)
+        read, taught = teacher.said(batch.rows) if teacher else (None, None)
         for task, weight in TASK_WEIGHTS.items():
             places = [place for place, row in enumerate(batch.rows) if task in row.labels]
             if places:
                 total = total + weight * self._labels(task, batch, places, logits[task])
             if taught is not None:
                 total = total + weight * _distance(logits[task], taught[task], settings)
+        if read is not None:
+            total = total + settings.match * ((pooled - read) ** 2).mean(-1).sum() / (read**2).mean()
         return total
 
     def _labels(self, task: str, batch: batches.Batch, places: list[int], logits: Tensor) -> Tensor:
         rows = [batch.rows[place] for place in places]
-        offsets = torch.stack([self._priors[row.part, task] for row in rows])
+        offsets = torch.stack([self._told[row.part, task] for row in rows])
         truth = torch.tensor([row.labels[task] for row in rows], device=self._device)
         weights = torch.tensor([PART_WEIGHTS.get(row.part, 1.0) for row in rows], device=self._device)
         shares = torch.log_softmax(logits[places] + offsets, -1)
@@ -90,6 +98,15 @@ class Loss:
         else:
             losses = nn.functional.nll_loss(shares, truth, reduction="none")
         return (losses * weights).sum()
+
+
+def _balance(rows: Iterable[Row]) -> dict[tuple[str, str], Tensor]:
+    """The logarithm of every label's share, by part and task."""
+    counts: dict[tuple[str, str], Tensor] = {}
+    for row in rows:
+        for task, label in row.labels.items():
+            counts.setdefault((row.part, task), torch.ones(len(TASKS[task])))[label] += 1
+    return {key: torch.log(of / of.sum()) for key, of in counts.items()}
 
 
 def _distance(logits: Tensor, taught: Tensor, settings: Settings) -> Tensor:
@@ -166,7 +183,7 @@ def fit(
     corpus_of: Callable[[], Corpus],
     tokenizer: batches.Splitter,
     work: Path,
-    teacher: Network | None = None,
+    teacher: Teacher | None = None,
 ) -> None:
     """Run all epochs, from the last checkpoint in `work` when there is one; every epoch reads the rows anew."""
     first, place = _restore(training, work)
@@ -187,13 +204,17 @@ class _Epoch:
     def __init__(self, training: Training, corpus: Corpus, number: int, work: Path, log: TextIO) -> None:
         self._training, self._corpus, self._number = training, corpus, number
         self._work, self._log = work, log
-        self._loss = Loss(corpus, training.device)
 
-    def run(self, tokenizer: batches.Splitter, teacher: Network | None, first: int) -> None:
+    def run(self, tokenizer: batches.Splitter, teacher: Teacher | None, first: int) -> None:
         """Learn from every batch from place `first` on; keep a checkpoint now and then."""
         settings, number = self._training.settings, self._number
         written = number >= settings.written_from
-        plan = batches.epoch(self._corpus, tokenizer, seed=settings.seed, number=number, written=written)
+        plan = batches.epoch(
+            self._corpus, tokenizer, seed=settings.seed, number=number, written=written, taught=teacher is not None
+        )
+        if teacher is not None:
+            teacher.read([row for batch in plan for row in batch.rows])
+        loss = Loss(self._corpus, plan, self._training.device)
         started = saved = time.monotonic()
         rows, lost = 0, 0.0
         self._training.network.train()
@@ -203,32 +224,28 @@ class _Epoch:
             # What is dropped out must not depend on where the run began.
             torch.manual_seed(settings.seed * 1_000_003 + number * 100_003 + place)
             together = plan[place : place + _TOGETHER]
-            lost += self._learn(together, teacher)
+            lost += self._learn(together, teacher, loss)
             rows += sum(len(batch.rows) for batch in together)
             self._training.step(progress)
             now = time.monotonic()
             if place // _TOGETHER % _LOG_EVERY == _LOG_EVERY - 1:
                 rate = round(rows / (now - started), 1)
-                loss = round(lost / rows, 4)
-                _say(self._log, {"epoch": number, "at": f"{place}/{len(plan)}", "loss": loss, "rows/s": rate})
+                said = {"epoch": number, "at": f"{place}/{len(plan)}", "loss": round(lost / rows, 4), "rows/s": rate}
+                _say(self._log, said)
             if now - saved > _SAVE_EVERY_S:
                 _keep(self._training, self._work, (number, place + _TOGETHER))
                 saved = now
 
-    def _learn(self, together: list[batches.Batch], teacher: Network | None) -> float:
+    def _learn(self, together: list[batches.Batch], teacher: Teacher | None, loss: Loss) -> float:
         """Gather the gradients of these batches; their loss summed over rows."""
         training, total = self._training, 0.0
         count = sum(len(batch.rows) for batch in together)
         for batch in together:
-            ids = torch.tensor(batch.ids, device=training.device)
-            taught = None
-            if teacher is not None:
-                with torch.no_grad():
-                    taught = teacher(ids)
-            said = training.network(ids, training.settings.dropout)
-            loss = self._loss(batch, said, taught, training.settings)
-            (loss / count).backward()
-            total += float(loss.detach())
+            pooled = training.network.pooled(torch.tensor(batch.ids, device=training.device))
+            said = training.network.answers(pooled, training.settings.dropout)
+            lost = loss(batch, pooled, said, teacher, training.settings)
+            (lost / count).backward()
+            total += float(lost.detach())
         return total
 
 

@@ -18,6 +18,7 @@ from models.training import batches, export, graph, train  # noqa: E402
 from models.training.corpus import TASKS, Corpus, Row  # noqa: E402
 from models.training.e5_file import Shape, Tensor4  # noqa: E402
 from models.training.network import Network  # noqa: E402
+from models.training.teacher import Teacher  # noqa: E402
 
 SHAPE = Shape(hidden=64, layers=3, heads=2, feed_forward=128, vocabulary=120_000, positions=128, epsilon=1e-12)
 WORDS = 120
@@ -161,7 +162,7 @@ def test_training_learns_what_the_words_say(tmp_path: Path) -> None:
 
 
 def test_a_student_learns_its_teachers_answers(tmp_path: Path) -> None:
-    teacher = train.lower_precision(network(short=False))
+    teacher = train.lower_precision(network(short=True))
     unlabelled = [Row(row.text, row.brand, row.lang, {}, row.part) for row in corpus().train["written en"]]
     silent = Corpus({"written en": unlabelled}, {})
     student = start(replace(SETTINGS, epochs=12, rate=3e-3, dropout=0.0))
@@ -173,7 +174,7 @@ def test_a_student_learns_its_teachers_answers(tmp_path: Path) -> None:
         return float((ours.softmax(-1) - theirs.softmax(-1)).abs().sum())
 
     before = apart()
-    train.fit(student, lambda: silent, Folded(), tmp_path, teacher)
+    train.fit(student, lambda: silent, Folded(), tmp_path, Teacher(teacher, Folded(), torch.device("cpu")))
     assert apart() < 0.8 * before
 
 
