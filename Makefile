@@ -12,6 +12,7 @@ PACKAGES := domain ingest processors models alerting storage console tocsin
 SETS ?= ../shared/data
 WORK ?= .train
 CORRECTIONS ?=
+NAME ?= judge-1
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -59,7 +60,7 @@ bench: setup ## the figures: matching, judging, the whole pipeline, memory, post
 	$(BIN)/python -m tests.bench.all
 
 train: setup-train ## the judge from the published weights to models/artefact: hours on a CPU; run again to go on
-	$(BIN)/python -m models.training.make --sets $(SETS) --work $(WORK) --corrections $(CORRECTIONS)
+	$(BIN)/python -m models.training.make --sets $(SETS) --work $(WORK) --name $(NAME) --corrections $(CORRECTIONS)
 
 lock: $(UV) ## resolve the dependencies anew into requirements.lock and requirements-train.lock
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

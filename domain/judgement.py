@@ -19,15 +19,17 @@ THEMES: tuple[Theme, ...] = (
     "support", "marketing_pr", "question", "praise", "spam", "other",
 )  # fmt: skip
 SUPPORTED_LANGUAGES = ("ru", "kk", "cs", "ar", "en")
+TOXIC = 0.5
+"""From this probability on a text is called toxic."""
 
 
 class Judgement(Struct, frozen=True, kw_only=True):
     """Sentiment toward the brand, urgency and theme, each with its probabilities (they sum to 1).
 
     An unsupported language or an empty text is `unscored` with empty scores and a `reason`, never a guess.
-    `toxicity` is the probability that the text insults, threatens or degrades. `review` says why a person should
-    look, empty when the model is sure enough. After a person's correction `corrected_by` names them and `model_said`
-    keeps the model's own labels by task; the scores stay the model's.
+    `toxicity` is the probability that the text insults, threatens or degrades, None where nobody judged that.
+    `review` says why a person should look, empty when the model is sure enough. After a person's correction
+    `corrected_by` names them and `model_said` keeps the model's own labels by task; the scores stay the model's.
     """
 
     sentiment: Sentiment
@@ -37,7 +39,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
     sentiment_scores: dict[str, float] = {}
     urgency_scores: dict[str, float] = {}
     theme_scores: dict[str, float] = {}
-    toxicity: float = 0.0
+    toxicity: float | None = None
     review: str = ""
     reason: str = ""
     corrected_by: str = ""

@@ -19,7 +19,7 @@ from domain.judgement import SUPPORTED_LANGUAGES, URGENCIES, Judgeable, Judgemen
 from models import bundle
 from models.encoding import TextEncoder, Window
 from models.review import REVIEW_BELOW, doubt
-from models.text import prepare, unjudgeable
+from models.text import named, prepare, unjudgeable
 
 REMEMBERED = 4096
 """How many judged texts are kept: reposts and copied texts cost nothing."""
@@ -61,7 +61,7 @@ class Judge:
 
     def classify(self, texts: Sequence[Judgeable]) -> list[Judgement]:
         """Judge each text, in order; without words or in an unsupported language it is `unscored`, with a reason."""
-        keys = [(prepare(text.text), prepare(text.brand)) for text in texts]
+        keys = [(prepare(text.text), named(text.brand)) for text in texts]
         reasons = [
             unjudgeable(words, text.lang, SUPPORTED_LANGUAGES) for (words, _), text in zip(keys, texts, strict=True)
         ]

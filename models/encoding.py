@@ -44,7 +44,7 @@ class TextEncoder:
     def __init__(self, folder: Path, *, threads: int) -> None:
         self._tokenizer = Tokenizer.from_file(str(folder / bundle.TOKENIZER))
         self._network = Network(folder / bundle.NETWORK)
-        self._brands: dict[str, list[int]] = {"": []}
+        self._brands: dict[str, list[int]] = {}
         # Whole runs side by side scale with the cores; the small matrices inside one run do not.
         self._workers = ThreadPoolExecutor(threads, "tocsin-judge") if threads > 1 else None
 
@@ -78,11 +78,12 @@ class TextEncoder:
             yield [sequence(ids[start : start + inside], name) for start in range(0, max(1, len(ids)), inside)]
 
     def _brand(self, brand: str) -> list[int]:
-        if brand not in self._brands:
-            if len(self._brands) > _BRANDS_KNOWN:
-                self._brands = {"": []}
-            self._brands[brand] = self._tokenizer.encode(brand, add_special_tokens=False).ids[:BRAND_TOKENS]
-        return self._brands[brand]
+        known = self._brands
+        if len(known) > _BRANDS_KNOWN:
+            known = self._brands = {}
+        if brand not in known:
+            known[brand] = self._tokenizer.encode(brand, add_special_tokens=False).ids[:BRAND_TOKENS]
+        return known[brand]
 
 
 _BRANDS_KNOWN = 20_000

@@ -12,7 +12,7 @@ from domain.judgement import Judgeable
 from models.config import LABELS, HubConfig
 from models.layered import Answer
 from models.pretrained import Pretrained
-from models.text import prepare, unjudgeable
+from models.text import named, prepare, unjudgeable
 
 REMEMBERED = 4096
 """How many answered texts are kept: reposts and copied texts cost nothing."""
@@ -56,7 +56,7 @@ class HubModel:
         ]
 
     def _pair(self, brand: str) -> str:
-        return prepare(brand) if self._config.brand == "pair" else ""
+        return named(brand) if self._config.brand == "pair" else ""
 
     def _read(self, words: str, brand: str) -> dict[str, float]:
         """Probabilities by the task's labels; windows weigh by their length."""

@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 
 _OPEN, _CLOSE = "{", "}"
-_STEM, _ENDING = 4, 2
+_STEM, _LOST, _GAINED = 4, 2, 3
 _MOST_WORDS = 6
 _WORD = re.compile(r"\w+")
 _JOINED = "(?:[وفبلك]{0,2}ال|[وفبلك]{1,2})?"
@@ -17,8 +17,8 @@ _JOINED = "(?:[وفبلك]{0,2}ال|[وفبلك]{1,2})?"
 def marked(text: str, brand: str) -> str:
     """`text` with every mention of `brand` between marks: `у Астра Банка` becomes `у { Астра Банка }`.
 
-    A mention may be inflected (the last letters of each word are free) and written in other capitals. A text that
-    names the brand otherwise, or not at all, stays as it is.
+    A mention may be inflected (a word may grow, or change its last letters) and written in other capitals; a word
+    with a digit stands as it is. A text that names the brand otherwise, or not at all, stays as it is.
     """
     pattern = _pattern(brand)
     return pattern.sub(rf"{_OPEN} \g<0> {_CLOSE}", text) if pattern else text
@@ -33,5 +33,7 @@ def _pattern(brand: str) -> re.Pattern[str] | None:
 
 
 def _inflected(word: str) -> str:
-    stem = word[: max(_STEM, len(word) - _ENDING)]
-    return re.escape(word) if len(word) < _STEM else rf"{re.escape(stem)}\w{{0,5}}"
+    if len(word) < _STEM or not word.isalpha():
+        return re.escape(word)
+    stem = word[: max(_STEM, len(word) - _LOST)]
+    return rf"(?:{re.escape(word)}\w{{0,{_LOST + _GAINED}}}|{re.escape(stem)}\w{{0,{_GAINED}}})"

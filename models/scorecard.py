@@ -7,11 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from msgspec import Struct
 
-from domain.judgement import SENTIMENTS, THEMES, URGENCIES, Judgement
+from domain.judgement import SENTIMENTS, THEMES, TOXIC, URGENCIES, Judgement
 from models.evaluation import UNANSWERED, Figures, measure
-
-TOXIC = 0.5
-"""From this probability on a text is called toxic."""
 
 
 class Task(Struct, frozen=True):
@@ -104,10 +101,8 @@ class Scorecard:
         )
 
     def _is_silent(self, task: str) -> bool:
-        """Whether a model without that head answered; a judgement's toxicity is 0 unless the model sets it."""
+        """Whether a model without that head answered."""
         column = self._columns[task]
-        if task == "toxicity":
-            return not any(share for _, share in column.shares)
         return column.passed_over == len(column.truth)
 
 
@@ -118,8 +113,7 @@ def _is_unscored(judgement: Judgement) -> bool:
 def _said(task: str, judgement: Judgement) -> tuple[int, list[float]]:
     labels = TASKS[task].labels
     if task == "toxicity":
-        # A judgement has no label for it, so a text is unscored where nothing else was said either.
-        if _is_unscored(judgement):
+        if judgement.toxicity is None:
             return UNANSWERED, [0.0, 0.0]
         return int(judgement.toxicity >= TOXIC), [1 - judgement.toxicity, judgement.toxicity]
     label: str = getattr(judgement, task)

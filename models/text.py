@@ -12,6 +12,7 @@ _INVISIBLE = re.compile(
     "[\u00ad\u061c\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff\x00-\x08\x0e-\x1f\x7f]"
 )
 _SPACE = re.compile(r"\s+")
+_MASK = re.compile(r"(?<!\w)(?:http|@user)(?!\w)")
 
 
 def prepare(text: str) -> str:
@@ -25,11 +26,16 @@ def prepare(text: str) -> str:
     return _SPACE.sub(" ", cut).strip()[:MAX_CHARACTERS]
 
 
+def named(brand: str) -> str:
+    """`brand` as the encoder was taught to see it: a handle or an address keeps its name."""
+    return _SPACE.sub(" ", _INVISIBLE.sub("", brand[:MAX_CHARACTERS])).strip().lstrip("@")
+
+
 def unjudgeable(words: str, lang: str, languages: Sequence[str]) -> str:
     """Why the prepared `words` cannot be judged by a model that reads `languages`; empty when they can."""
     if not words:
         return "there is no text to judge"
-    if not any(map(str.isalpha, words)):
+    if not any(map(str.isalpha, _MASK.sub("", words))):
         return "there are no words to judge"
     if lang not in {*languages, "und"}:
         return f"the language {lang!r} is not one of {', '.join(languages)}"

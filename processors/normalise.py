@@ -46,7 +46,7 @@ def normalise(post: Post) -> list[Post]:
             title=title,
             url=_url(post.url),
             author=_author(post.author),
-            lang=_language(post.lang),
+            lang=language_code(post.lang),
             engagement=_engagement(post.engagement),
             rating=post.rating if post.rating is not None and 0 <= post.rating <= RATING_LIMIT else None,
         )
@@ -101,7 +101,7 @@ def _url(url: str) -> str:
     return cleaned if parts.scheme in {"http", "https"} and parts.netloc and len(cleaned) <= URL_LIMIT else ""
 
 
-def _language(lang: str) -> str:
+def language_code(lang: str) -> str:
     """Return the ISO 639-1 code of `en-US`, `RUS` and the like, or nothing."""
     if not lang:
         return ""

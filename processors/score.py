@@ -6,8 +6,8 @@
     influence = log10(1 + followers) / 7                        the network's typical followers when they are unknown
                 verified: a fifth of what is missing to 1 is added; a bot: a quarter is left
     urgency   = 0.25 P(normal) + 0.6 P(high) + 1 P(critical)
-    stakes    = 0.75 urgency + 0.25 P(negative)                 0.25 and 1/3 stand for urgency and P(negative) of a
-                                                                mention that nobody could judge
+    stakes    = 0.75 urgency + 0.25 P(negative)                 0.25 and 1/3 stand for urgency and P(negative) where
+                                                                nobody could judge them
     priority  = stakes * (0.75 + 0.25 * (0.6 reach + 0.4 influence))
 
 What is at stake leads and who says it only modulates: a critical word from nobody outranks a complaint of a star.
@@ -116,8 +116,11 @@ def _judged(judgement: Judgement | None) -> bool:
 
 
 def _stakes(judgement: Judgement | None) -> tuple[float, float]:
-    """Return urgency and negativity, each in [0, 1]."""
-    if judgement is None or not _judged(judgement):
-        return _UNJUDGED_URGENCY, _UNJUDGED_NEGATIVITY
-    urgency = sum(weight * judgement.urgency_scores.get(level, 0.0) for level, weight in _URGENCY_WEIGHTS.items())
-    return min(urgency, 1.0), min(judgement.sentiment_scores.get("negative", 0.0), 1.0)
+    """Return urgency and negativity, each in [0, 1]; what was not judged has its assumed value."""
+    urgency, negativity = _UNJUDGED_URGENCY, _UNJUDGED_NEGATIVITY
+    if judgement is not None and judgement.urgency_scores:
+        levels = judgement.urgency_scores
+        urgency = min(sum(weight * levels.get(level, 0.0) for level, weight in _URGENCY_WEIGHTS.items()), 1.0)
+    if judgement is not None and judgement.sentiment_scores:
+        negativity = min(judgement.sentiment_scores.get("negative", 0.0), 1.0)
+    return urgency, negativity

@@ -5,16 +5,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from domain.act import Correct
 from domain.correction import LABELS
-from domain.judgement import Classifier
+from domain.judgement import TOXIC, Classifier
 from domain.mention import Mention
 from models.review import REVIEW_BELOW
 from storage.store import Store
 
 if TYPE_CHECKING:
     from models.deployment import Deployed
-
-TOXIC = 0.5
-"""Probability from which a text counts as toxic."""
 
 
 class Standing(NamedTuple):
@@ -42,6 +39,7 @@ def training_row(mention: Mention) -> dict[str, object] | None:
     judgement = mention.judgement
     if judgement is None or any(getattr(judgement, task) not in labels for task, labels in LABELS.items()):
         return None
+    toxic = {} if judgement.toxicity is None else {"toxic": judgement.toxicity >= TOXIC}
     return {
         "id": mention.id,
         "lang": mention.lang,
@@ -52,7 +50,7 @@ def training_row(mention: Mention) -> dict[str, object] | None:
         "sentiment": judgement.sentiment,
         "urgency": judgement.urgency,
         "theme": judgement.theme,
-        "toxic": judgement.toxicity >= TOXIC,
+        **toxic,
         "hard": "",
     }
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from models.encoding import sequence
 from models.mentioned import marked
-from models.text import prepare
+from models.text import named, prepare
 from models.training.augment import augmented
 from models.training.corpus import Corpus, Row
 
@@ -86,8 +86,9 @@ def _several(corpus: Corpus) -> set[str]:
 
 def encoded(tokenizer: Splitter, texts: Sequence[str], brands: Sequence[str]) -> list[list[int]]:
     """Token ids of each prepared text judged for its brand, cut to what training reads."""
-    bodies = tokenizer.encode_batch_fast(list(map(marked, texts, brands)), add_special_tokens=False)
-    names = tokenizer.encode_batch_fast(list(brands), add_special_tokens=False)
+    told = list(map(named, brands))
+    bodies = tokenizer.encode_batch_fast(list(map(marked, texts, told)), add_special_tokens=False)
+    names = tokenizer.encode_batch_fast(told, add_special_tokens=False)
     return [sequence(body.ids[:_LONGEST], name.ids) for body, name in zip(bodies, names, strict=True)]
 
 

@@ -1,7 +1,7 @@
 """Offsets and temperatures of the heads, fitted on held-out posts through the shipped file itself.
 
-Training balances every set half-way; how often a label is right to be given is a matter of the posts that users have,
-so a few numbers a task are fitted where the model never learnt: an offset a label, then one temperature. Half of the
+How often a label is right to be given is a matter of the posts that users have, so a few numbers a task are fitted
+where the model never learnt: an offset a label (but for themes), then one temperature. Half of the
 held-out posts (by their text) fit them, the other half tells how good the model is.
 """
 
@@ -32,7 +32,7 @@ TUNED = {
 _GRID = np.round(np.arange(-1.2, 1.25, 0.1), 2)
 _ROUNDS = 3
 _STAY = 0.01
-"""What moving an offset by one must gain in macro-F1: offsets stay near zero unless they help."""
+"""What moving all offsets by one on average must gain in macro-F1: they stay near zero unless they help."""
 _CRITICAL_RECALL, _FALSE_CRITICAL = 0.9, 0.1
 _TEMPERATURES = np.round(np.arange(0.5, 3.01, 0.05), 2)
 

@@ -7,6 +7,7 @@ held out by their text, by time or by event, and no text that judges trains, in 
 
 import gzip
 import hashlib
+import html
 import json
 import random
 import re
@@ -83,6 +84,7 @@ def _always(_row: dict[str, Any]) -> bool:
     return True
 
 
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _PRIORITY = {"low": "low", "medium": "normal", "high": "high", "critical": "critical"}
 _SETS = (
     _Set("rusentitweet", "rusentitweet", langs=("ru",), stated=False),
@@ -143,14 +145,20 @@ def written(path: Path) -> list[Row]:
     return [_written(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def digest(corpus: Corpus) -> str:
+    """A name for the rows that train: other rows, another name."""
+    rows = sorted(f"{part}\t{row}" for part, of in corpus.train.items() for row in of)
+    return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
 def some(rows: Sequence[Row], most: int) -> list[Row]:
     """At most so many of the rows, by chance, always the same ones."""
     return list(rows) if len(rows) <= most else random.Random(0).sample(rows, most)  # noqa: S311 - reproducible
 
 
 def normal(text: str) -> str:
-    """A text as it is compared: lower case, no links, handles, spaces or punctuation."""
-    bare = re.sub(r"https?://\S+|@\w+", "", text.lower())
+    """A text as it is compared: lower case, no links (some sets write `http`), handles, retweet marks or spaces."""
+    bare = re.sub(r"https?://\S+|\bhttps?\b|@\w+|^\W*rt\b", "", text.lower())
     return re.sub(r"\W+", "", bare) or text
 
 
@@ -160,18 +168,25 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
+def _decoded(text: str) -> str:
+    """Some sets hold characters escaped as in JSON or HTML, as nobody types them."""
+    return html.unescape(_ESCAPED.sub(lambda found: chr(int(found[1], 16)), text).replace("\\n", " "))
+
+
 def _public(one: _Set, row: dict[str, Any]) -> Iterator[Row]:
+    text = _decoded(row["text"])
     if not one.task:
-        yield Row(row["text"], row.get("brand") or "", row["lang"], {}, one.part, row["id"])
+        yield Row(text, row.get("brand") or "", row["lang"], {}, one.part, row["id"])
         return
     brands = row.get("meta", {}).get("by_brand") or {row.get("brand") or "": row["label"]}
     for brand, label in brands.items():
         if label in one.labels:
             place = TASKS[one.task].index(one.labels[label])
-            yield Row(row["text"], brand, row["lang"], {one.task: place}, one.part, row["id"])
+            yield Row(text, brand, row["lang"], {one.task: place}, one.part, row["id"])
 
 
 def _written(row: dict[str, Any]) -> Row:
     labels = {task: TASKS[task].index(row[task]) for task in ("sentiment", "urgency", "theme")}
-    labels["toxicity"] = int(row["toxic"])
+    if "toxic" in row:
+        labels["toxicity"] = int(row["toxic"])
     return Row(row["text"], row["brand"], row["lang"], labels, f"written {row['lang']}", row["id"])

@@ -97,11 +97,18 @@ def seal(folder: Path, name: str, made: bundle.Heads) -> None:
     (folder / bundle.MANIFEST).write_bytes(msgspec.json.format(manifest) + b"\n")
 
 
+def refuse(out: Path) -> None:
+    """ModelError when `out` is a folder with something else than a model in it: publishing would delete that."""
+    if out.exists() and any(out.iterdir()) and not (out / bundle.MANIFEST).is_file():
+        raise ModelError(f"{out} holds something else than a model: give another --out")
+
+
 def publish(folder: Path, out: Path) -> None:
     """Put the finished model in place of `out`; ModelError when that is the repository's and the model too large."""
     size = sum((folder / part).stat().st_size for part in (bundle.NETWORK, bundle.TOKENIZER))
     if size > MOST_BYTES and out.resolve() == bundle.DEFAULT:
         raise ModelError(f"{size:,} bytes are too many for the repository ({MOST_BYTES:,}): give it another --out")
+    refuse(out)
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(folder, out)
 

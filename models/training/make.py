@@ -10,7 +10,6 @@ started again on the same `--work`, it goes on. `--larger` ships the teacher ins
 import argparse
 import copy
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from tokenizers import Tokenizer
 
 from models import bundle
 from models.encoding import TextEncoder
-from models.text import prepare
+from models.text import named, prepare
 from models.training import batches, calibrate, export, figures, train, vocabulary
 from models.training.corpus import Corpus, Row, read, some
 from models.training.network import Base, Network
@@ -40,7 +39,7 @@ _JUDGED = 4_000
 class Plan:
     """What to make, from what, where."""
 
-    corpus: Callable[[], Corpus]
+    corpus: Corpus
     work: Path
     out: Path
     name: str
@@ -63,9 +62,8 @@ def main() -> None:
     chosen = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
-    def corpus() -> Corpus:
-        return read(chosen.sets, stated_only=chosen.stated_only, corrections=chosen.corrections)
-
+    export.refuse(chosen.out)
+    corpus = read(chosen.sets, stated_only=chosen.stated_only, corrections=chosen.corrections)
     plan = Plan(corpus, chosen.work, chosen.out, chosen.name, chosen.larger, device)
     print(msgspec.json.format(msgspec.json.encode(make(plan)), indent=1).decode())
 
@@ -78,14 +76,22 @@ def make(plan: Plan) -> list[figures.PartFigures]:
     network = teacher = stage.trained(TEACHER, "teacher", None)
     if not plan.larger:
         network = stage.trained(STUDENT, "student", teacher)
-    corpus = plan.corpus()
+    return finished(plan, source, tokenizer, network)
+
+
+def finished(plan: Plan, source: Base, tokenizer: Tokenizer, network: Network) -> list[figures.PartFigures]:
+    """Export a trained network, calibrate it, put it in its place; the figures of every held-out part."""
+    corpus = plan.corpus
     _settle(network, corpus, tokenizer)
     fresh = plan.work / "made"
     shutil.rmtree(fresh, ignore_errors=True)
     export.write(fresh, source, network, plan.name)
     rows = {part: some(of, _JUDGED) for part, of in corpus.held.items()}
     vectors = _vectors(fresh, rows)
-    heads = [calibrate.calibrated(head, calibrate.split(head, vectors, rows)) for head in export.heads(network).heads]
+    fitting = {part: of for part, of in rows.items() if part in corpus.train}
+    heads = [
+        calibrate.calibrated(head, calibrate.split(head, vectors, fitting)) for head in export.heads(network).heads
+    ]
     export.seal(fresh, plan.name, bundle.Heads(heads))
     export.publish(fresh, plan.out)
     return figures.report(heads, vectors, rows)
@@ -134,7 +140,7 @@ def _vectors(folder: Path, rows: dict[str, list[Row]]) -> dict[str, calibrate.Ma
         part: np.array(
             [
                 windows[0].vector
-                for windows in encoder.windows([prepare(row.text) for row in of], [prepare(row.brand) for row in of])
+                for windows in encoder.windows([prepare(row.text) for row in of], [named(row.brand) for row in of])
             ],
             np.float64,
         )

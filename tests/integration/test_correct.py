@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from console.app import build_app
 from console.ports import Readiness
@@ -22,7 +23,10 @@ UNSURE = mention(
     post("1", "Рейс Авроры снова задержан", url="https://example.org/1"),
     lang="ru", judgement=judged("negative", "normal", review="sentiment 0.41 negative, 0.39 neutral"),
 )  # fmt: skip
-SURE = mention(post("2", "Aurora Air, thank you!", minutes=1), judgement=judged("positive", "low", "praise"))
+SURE = mention(
+    post("2", "Aurora Air, thank you!", minutes=1),
+    judgement=replace(judged("positive", "low", "praise"), toxicity=0.02),
+)
 UNJUDGED = mention(post("3", "Aurora Air, dank u", minutes=2), lang="nl")
 TOLD = (UNSURE, SURE, UNJUDGED)
 
@@ -209,7 +213,7 @@ def test_corrections_are_exported_as_training_reads_them(corrected: Path) -> Non
         {
             "id": UNSURE.id, "lang": "ru", "network": "mastodon", "industry": "", "brand": "Aurora Air",
             "text": "Рейс Авроры снова задержан", "sentiment": "neutral", "urgency": "normal", "theme": "delivery",
-            "toxic": False, "hard": "",
+            "hard": "",
         },
     ]  # fmt: skip
     assert said(done) == (
@@ -221,7 +225,7 @@ def test_corrections_are_exported_as_training_reads_them(corrected: Path) -> Non
 def test_every_label_exported_is_one_that_training_knows(corrected: Path) -> None:
     for row in rows(tocsin("corrections", "export", cwd=corrected).stdout):
         assert all(row[task] in TASKS[task] for task in ("sentiment", "urgency", "theme"))
-        assert isinstance(row["toxic"], bool)
+        assert isinstance(row.get("toxic", False), bool)
 
 
 def test_an_export_can_be_narrowed(corrected: Path) -> None:

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
+from domain.correction import wording_id
 from tests.kit.console import FULL_DISK, NOW, ScriptedReader, console
 
 ACTS = "/api/v1/acts"
@@ -34,7 +35,27 @@ async def test_an_act_sent_again_with_its_id_is_done_once() -> None:
         answers = [await client.post(ACTS, json=body(reader, theme="staff", id="mine")) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [201, 201]
     assert answers[0].json() == answers[1].json()
-    assert [act.id for act in reader.acts] == ["mine"]
+    assert len(reader.acts) == 1
+
+
+async def test_an_id_used_again_for_other_labels_is_another_act() -> None:
+    reader = ScriptedReader()
+    async with console(reader=reader) as client:
+        for theme in ("staff", "legal"):
+            answer = await client.post(ACTS, json=body(reader, theme=theme, id="mine"))
+    assert answer.json()["mention"]["judgement"]["theme"] == "legal"
+    assert len(reader.acts) == 2
+
+
+async def test_a_correction_of_a_text_that_was_edited_since_is_refused() -> None:
+    reader = ScriptedReader()
+    async with console(reader=reader) as client:
+        kept = await client.post(ACTS, json=body(reader, theme="staff", wording=wording_id(reader.mentions[0])))
+        refused = await client.post(ACTS, json=body(reader, theme="legal", wording="0" * 32))
+    assert kept.status_code == 201, kept.text
+    assert refused.status_code == 409
+    assert "edited" in refused.json()["detail"]
+    assert [act.theme for act in reader.acts] == ["staff"]
 
 
 async def test_confirming_takes_no_labels() -> None:

@@ -6,9 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import models
+from domain.judgement import Judgeable
+from storage.sqlite import open_store
+from storage.store import Commit
 from tests.kit.cli import Done, demo_configuration, rows, tocsin
+from tests.kit.console import mention
+from tests.kit.stores import correct
 from tests.kit.words import WeighingJudge
 
 TEXTS: list[dict[str, Any]] = [
@@ -55,6 +61,29 @@ def test_the_report_has_every_task_overall_and_per_language(tmp_path: Path) -> N
     assert (sentiment["overall"]["unscored"], sentiment["reasons"]) == (1, {"the language is not known": 1})
     assert urgency["overall"]["alarm"]["recall"] == 1
     assert report["silent"] == ["toxicity"]
+
+
+def test_calibrated_measures_the_judge_as_people_corrected_it(tmp_path: Path) -> None:
+    demo_configuration(tmp_path)
+    store = open_store(tmp_path / "tocsin.db")
+    judge = WeighingJudge()
+    for number in range(80):
+        known = mention(number)
+        text = f"slow {'thanks ' * (number % 3)}{number}"
+        (said,) = judge.classify([Judgeable(text, known.brand, "en")])
+        told = replace(known, post=replace(known.post, text=text), judgement=said)
+        store.commit(Commit(mentions=[told]))
+        store.keep(correct(told, act_id=str(number), sentiment="negative"))
+    store.close()
+    labelled = str(written(tmp_path, {"text": "slow 7", "lang": "en", "brand": "Aurora Air", "label": "negative"}))
+    plain, calibrated = (
+        evaluated(tmp_path, labelled, "-c", "tocsin.toml", *more)[1] for more in ([], ["--calibrated"])
+    )
+    assert plain["model"] == "weighing-1"
+    assert calibrated["model"].startswith("weighing-1+deployment-")
+    assert [report["tasks"][0]["overall"]["accuracy"] for report in (plain, calibrated)] == [0, 1]
+    refused = tocsin("evaluate", labelled, "--calibrated", "--model", "elsewhere", cwd=tmp_path)
+    assert (refused.returncode, b"leave --model out" in refused.stderr) == (2, True)
 
 
 def test_groups_may_be_brands_networks_and_sources(tmp_path: Path) -> None:

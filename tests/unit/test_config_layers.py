@@ -102,6 +102,14 @@ def test_a_secret_file_that_cannot_be_one_is_named(tmp_path: Path, content: byte
     assert sentence in found[0]
 
 
+@pytest.mark.parametrize("token", ["ключ", "a\\nb"])
+def test_a_token_that_no_header_can_carry_is_refused_and_not_printed(tmp_path: Path, token: str) -> None:
+    (found,) = problems(write(tmp_path, BRAND + f'[console]\ntoken = "{token}"\n'))
+    assert found.startswith("console.token: ")
+    assert "printable ASCII" in found
+    assert token not in found
+
+
 def test_an_open_host_with_a_token_is_accepted_and_loopback_needs_none(tmp_path: Path) -> None:
     for console in ('host = "0.0.0.0"\ntoken = "x"', 'host = "localhost"', 'host = "127.0.0.9"', 'host = "::1"'):
         load(write(tmp_path, BRAND + f"[console]\n{console}\n"), environ={})

@@ -35,6 +35,9 @@ def test_a_mention_is_marked_in_whatever_form_it_stands(text: str, brand: str, e
         ("Aurelia is late", "Aurora"),
         ("банкротство", "Банк Астра"),
         ("", "A"),
+        ("телефон молчит", "Теле2"),
+        ("Kasperskyho antivir", "Kaspi"),
+        ("бұл дүкенге барма", "Дүкен24"),
     ],
 )
 def test_a_text_that_does_not_name_the_brand_stays_as_it_is(text: str, brand: str) -> None:

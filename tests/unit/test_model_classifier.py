@@ -75,6 +75,8 @@ def test_plain_praise_and_anger_are_heard_in_every_language(text: str, lang: str
         ("", "en", "no text"),
         (" \n\u200b\u202e ", "ru", "no text"),
         ("😡😡 12 !!!", "und", "no words"),
+        ("😡 https://t.co/x", "und", "no words"),
+        ("@auroraair www.aurora.example", "en", "no words"),
         ("Sehr gut, danke", "de", "'de' is not one of ru, kk, cs, ar, en"),
     ],
 )

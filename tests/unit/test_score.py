@@ -4,6 +4,7 @@ from math import log10
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from domain.mention import Mention, Score
 from domain.post import Author, Engagement
@@ -69,6 +70,15 @@ def test_a_critical_word_from_nobody_outranks_a_complaint_of_a_star() -> None:
 
 def test_praise_has_no_priority_whoever_says_it() -> None:
     assert scored(judgement=judged("positive", "low"), followers=10**9).priority == 0.0
+
+
+def test_what_was_judged_counts_beside_what_was_not() -> None:
+    whole = judged("negative", "critical")
+    urgent = scored(judgement=replace(whole, sentiment="unscored", sentiment_scores={}))
+    angry = scored(judgement=replace(whole, urgency="unscored", urgency_scores={}))
+    assert (urgent.parts["urgency"], angry.parts["negativity"]) == (1.0, 1.0)
+    assert urgent.priority > angry.priority > scored().priority
+    assert urgent.parts["judged"] == angry.parts["judged"] == 0.0
 
 
 def test_a_mention_nobody_could_judge_is_neither_first_nor_last() -> None:

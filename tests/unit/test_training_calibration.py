@@ -65,5 +65,5 @@ def test_critical_posts_are_found_even_where_that_costs_a_little() -> None:
 def test_the_same_text_is_always_on_the_same_side() -> None:
     rows = [Row(f"post {number}", "", "en", {}, "written en") for number in range(400)]
     sides = [fits(row) for row in rows]
-    assert sides == [fits(row) for row in rows]
+    assert sides[:8] == [True, True, False, True, False, False, True, False]
     assert 150 < sum(sides) < 250

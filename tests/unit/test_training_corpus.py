@@ -1,5 +1,6 @@
 """Which rows train, which judge, and how they are typed."""
 
+import json
 import random
 from pathlib import Path
 
@@ -24,6 +25,15 @@ def test_no_text_that_judges_trains_and_forbidden_sets_never_train() -> None:
     assert {"cs facebook", "cs restaurants", "astd", "airline"}.isdisjoint(corpus.train)
     assert {"cs facebook", "cs restaurants", "astd", "airline"} <= set(corpus.held)
     assert {part for part in corpus.train if not part.startswith("written")} == set(MIXTURE)
+
+
+@pytest.mark.parametrize(
+    "same",
+    ["So late again! https://t.co/x1", "so late again http", "RT @aurora: so late again", '"@aurora So late, again"'],
+)
+def test_a_text_is_known_again_whatever_its_links_handles_and_retweet_marks(same: str) -> None:
+    assert normal(same) == "solateagain"
+    assert normal("rtl and shttp") == "rtlandshttp"
 
 
 @needs_sets
@@ -55,8 +65,16 @@ def test_corrections_train_in_the_same_form(tmp_path: Path) -> None:
     assert written(tmp_path / "corrected.jsonl") == written(WRITTEN / "ru.jsonl")[:1]
 
 
+def test_a_correction_that_says_nothing_of_toxicity_trains_the_other_tasks(tmp_path: Path) -> None:
+    row = json.loads((WRITTEN / "ru.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    del row["toxic"]
+    (tmp_path / "corrected.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    (read_back,) = written(tmp_path / "corrected.jsonl")
+    assert set(read_back.labels) == set(TASKS) - {"toxicity"}
+
+
 def test_what_is_held_out_depends_on_the_text_alone() -> None:
-    assert fraction("a post") == fraction("a post")
+    assert fraction("a post") == pytest.approx(0.092224299, abs=1e-8)
     assert 0 <= fraction("\ud800 broken") < 1
 
 

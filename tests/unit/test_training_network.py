@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -13,6 +15,7 @@ pytest.importorskip("onnx", reason="onnx is not installed: `make setup-train`")
 
 from tokenizers import Tokenizer  # noqa: E402
 
+from domain.errors import ModelError  # noqa: E402
 from models import bundle  # noqa: E402
 from models.training import batches, export, graph, train  # noqa: E402
 from models.training.corpus import TASKS, Corpus, Row  # noqa: E402
@@ -128,32 +131,61 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("epoch", [0, 1, 2])
-def test_a_training_killed_at_an_epoch_goes_on_as_if_it_had_not_been(tmp_path: Path, epoch: int) -> None:
+@pytest.mark.parametrize("checkpoint", [1, 2, 4, 7])
+def test_a_training_killed_after_any_checkpoint_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoint: int
+) -> None:
+    monkeypatch.setattr(train, "_SAVE_EVERY_S", -1.0)
     whole, part = tmp_path / "whole", tmp_path / "part"
     whole.mkdir()
     part.mkdir()
     straight = start()
-    train.fit(straight, corpus, Folded(), whole)
-    calls = iter(range(10))
+    train.fit(straight, corpus(), Folded(), whole)
+    keep, kept = train._Checkpoint.keep, count(1)
 
-    def dying() -> Corpus:
-        if next(calls) == epoch:
+    def dying(*given: Any) -> None:
+        keep(*given)
+        if next(kept) == checkpoint:
             raise Killed
-        return corpus()
 
+    monkeypatch.setattr(train._Checkpoint, "keep", dying)
     with pytest.raises(Killed):
-        train.fit(start(), dying, Folded(), part)
+        train.fit(start(), corpus(), Folded(), part)
     resumed = start()
-    train.fit(resumed, corpus, Folded(), part)
+    train.fit(resumed, corpus(), Folded(), part)
     for name, tensor in straight.masters.items():
         assert torch.equal(tensor, resumed.masters[name]), name
 
 
+def test_a_checkpoint_of_other_posts_or_other_settings_is_refused(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, epochs=1)
+    train.fit(start(settings), corpus(), Folded(), tmp_path)
+    fewer = Corpus({"written en": corpus().train["written en"][1:]}, {})
+    with pytest.raises(ModelError, match="other posts"):
+        train.fit(start(settings), fewer, Folded(), tmp_path)
+    with pytest.raises(ModelError, match="other settings"):
+        train.fit(start(replace(settings, seed=6)), corpus(), Folded(), tmp_path)
+
+
+def test_the_loss_is_told_what_is_drawn_and_keeps_most_of_a_sets_own_balance() -> None:
+    rows = [Row("good", "", "en", {"toxicity": 0}, "offensive")] * 59 + [
+        Row("bad", "", "en", {"toxicity": 1}, "offensive")
+    ] * 19
+    drawn = rows[40:78]
+    loss = train.Loss(Corpus({"offensive": rows}, {}), [batches.Batch(drawn, [])], torch.device("cpu"))
+    own, told = torch.tensor([60 / 80, 20 / 80]), torch.tensor([20 / 40, 20 / 40])
+    logits = torch.tensor([[0.3, -0.4], [0.1, 0.2]])
+    said = {task: logits if task == "toxicity" else torch.zeros(2, len(of)) for task, of in TASKS.items()}
+    batch = batches.Batch([rows[0], rows[-1]], [])
+    expected = torch.log_softmax(logits + told.log() - 0.65 * own.log(), -1)
+    lost = loss(batch, torch.zeros(2, 8), said, None, SETTINGS)
+    assert float(lost) == pytest.approx(-0.3 * float(expected[0, 0] + expected[1, 1]), rel=1e-5)
+
+
 def test_training_learns_what_the_words_say(tmp_path: Path) -> None:
     training = start()
-    train.fit(training, corpus, Folded(), tmp_path)
-    held = corpus().train["written en"]
+    train.fit(training, corpus(), Folded(), tmp_path)
+    held = corpus().held["written en"]
     ids = batches.encoded(Folded(), [row.text for row in held], [row.brand for row in held])
     with torch.inference_mode():
         said = [int(training.network(torch.tensor([one]))["sentiment"].argmax()) for one in ids]
@@ -166,15 +198,19 @@ def test_a_student_learns_its_teachers_answers(tmp_path: Path) -> None:
     unlabelled = [Row(row.text, row.brand, row.lang, {}, row.part) for row in corpus().train["written en"]]
     silent = Corpus({"written en": unlabelled}, {})
     student = start(replace(SETTINGS, epochs=12, rate=3e-3, dropout=0.0))
-    ids = torch.tensor([batches.encoded(Folded(), [row.text], [""])[0] for row in unlabelled[:1]])
+    ids = batches.encoded(Folded(), [row.text for row in unlabelled], [row.brand for row in unlabelled])
 
     def apart() -> float:
+        """How far the answers are from each other, summed over posts."""
+        total = 0.0
         with torch.inference_mode():
-            ours, theirs = student.network(ids)["theme"], teacher(ids)["theme"]
-        return float((ours.softmax(-1) - theirs.softmax(-1)).abs().sum())
+            for one in map(torch.tensor, ids):
+                ours, theirs = student.network(one[None])["theme"], teacher(one[None])["theme"]
+                total += float((ours.softmax(-1) - theirs.softmax(-1)).abs().sum())
+        return total
 
     before = apart()
-    train.fit(student, lambda: silent, Folded(), tmp_path, Teacher(teacher, Folded(), torch.device("cpu")))
+    train.fit(student, silent, Folded(), tmp_path, Teacher(teacher, Folded(), torch.device("cpu")))
     assert apart() < 0.8 * before
 
 

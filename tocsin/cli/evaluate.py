@@ -8,7 +8,7 @@ import click
 from domain.errors import TocsinError
 from tocsin.cli.judging import classifier_options, open_classifier
 from tocsin.cli.labelled import Group
-from tocsin.cli.options import epilog
+from tocsin.cli.options import epilog, load_config
 
 if TYPE_CHECKING:
     from domain.judgement import Classifier
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     epilog=epilog(
         "tocsin evaluate labelled.jsonl.gz",
         "tocsin evaluate ours.jsonl theirs.jsonl --by brand",
+        "tocsin evaluate labelled.jsonl --config tocsin.toml --calibrated",
         "tocsin evaluate labelled.jsonl --json | jq '.tasks[].overall.macro_f1'",
     ),
 )
@@ -38,8 +39,9 @@ if TYPE_CHECKING:
     type=click.Choice(["lang", "network", "brand", "source"]),
     help="Figures for each of these too.",
 )
+@click.option("--calibrated", is_flag=True, help="With what people corrected in the database of --config.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
-def command(*, files: tuple[Path, ...], by: Group, as_json: bool, **judging: Any) -> int:
+def command(*, files: tuple[Path, ...], by: Group, calibrated: bool, as_json: bool, **judging: Any) -> int:
     """Measure the judge on labelled JSON lines (also .gz, .zst; - is stdin): F1, confusion, calibration, cut-offs.
 
     A line is {text, brand?, lang?, sentiment? or label?, urgency?, theme?, toxic?}; any of the labels may be missing.
@@ -48,7 +50,7 @@ def command(*, files: tuple[Path, ...], by: Group, as_json: bool, **judging: Any
     """
     from tocsin.cli import screen
 
-    report = _measured(files, open_classifier(**judging), by)
+    report = _measured(files, _calibrated(**judging) if calibrated else open_classifier(**judging), by)
     if not report.texts:
         raise TocsinError("there is no labelled text to measure on: a line needs sentiment, urgency, theme or toxic")
     if as_json:
@@ -58,6 +60,17 @@ def command(*, files: tuple[Path, ...], by: Group, as_json: bool, **judging: Any
 
         print_report(screen.out(), report)
     return 1 if report.bad else 0
+
+
+def _calibrated(config_file: Path | None, model: Path | None, threads: int | None) -> "Classifier":
+    from tocsin.bootstrap import bootstrap
+    from tocsin.cli.stored import stored
+
+    if model is not None:
+        raise click.UsageError("--calibrated measures the configured model: leave --model out.")
+    config = load_config(config_file, model__threads=threads)
+    with stored(config) as store:
+        return bootstrap(config).judge(store)
 
 
 def _measured(files: tuple[Path, ...], classifier: "Classifier", by: Group) -> "Report":

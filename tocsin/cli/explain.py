@@ -39,8 +39,8 @@ def command(
 ) -> int:
     """Show which words weighed most: each is left out in turn, and the label's probability drops by its weight.
 
-    MENTION is the id that `tocsin mentions` shows, or the beginning of it. A text is judged by the built-in model, a
-    mention (or a text with --config) by the configured one, as it is now.
+    MENTION is the id that `tocsin mentions` shows, or the beginning of it. A mention is judged as this deployment
+    judges now, people's corrections included; a text by the model alone, the configured one with --config.
     """
     from models.explanation import explain
     from processors.classify import question
@@ -69,11 +69,10 @@ def _told(beginning: str, config_file: Path | None) -> "tuple[Mention, Classifie
     """The mention, and the classifier as it is in this deployment."""
     from tocsin.bootstrap import bootstrap
     from tocsin.cli.stored import mention_of, stored
-    from tocsin.corrections import deployed
 
     config = load_config(config_file)
     with stored(config) as store:
-        return mention_of(store, beginning), deployed(bootstrap(config).classifier(), store)
+        return mention_of(store, beginning), bootstrap(config).judge(store)
 
 
 def _asked(text: str, brand: str, lang: str) -> Judgeable:

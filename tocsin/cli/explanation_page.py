@@ -42,8 +42,9 @@ def print_explanation(console: "Console", explanation: "Explanation", mention: "
         for line in _weights(found, marked):
             console.print(screen.indented(line))
     if explanation.reason:
-        console.print(Text(f"Nothing to explain: {screen.harmless(explanation.reason)}."))
-    else:
+        missing = "Not judged in all" if explanation.tasks else "Nothing to explain"
+        console.print(Text(f"{missing}: {screen.harmless(explanation.reason)}."))
+    if explanation.tasks:
         console.print()
         console.print(Text("Points of probability that the answer loses without the word.", "dim"))
 

@@ -53,5 +53,7 @@ def open_classifier(
 
 
 def language_of(text: str, written: str, detector: "LanguageDetector") -> str:
-    """The language that somebody wrote beside the text (`en`, `en-GB`, `EN_us`), or the one it is found to be in."""
-    return written.strip().lower().replace("_", "-").partition("-")[0] or detector.detect(text)[0]
+    """The language that somebody wrote beside the text (`en`, `en-GB`, `RUS`), or the one it is found to be in."""
+    from processors.normalise import language_code
+
+    return language_code(written) or detector.detect(text)[0]

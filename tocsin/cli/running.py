@@ -71,8 +71,8 @@ def reachable(host: str) -> str:
 
 
 def _body(act: Correct) -> bytes:
-    said = {"act": "correct", "id": act.id, "mention": act.mention, "by": act.by, **act.labels}
-    return msgspec.json.encode(said)
+    said = {"act": "correct", "id": act.id, "mention": act.mention, "wording": act.wording, "by": act.by}
+    return msgspec.json.encode(said | act.labels)
 
 
 def _mention(answer: Answer, body: bytes) -> Mention:

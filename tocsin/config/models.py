@@ -128,6 +128,16 @@ class ConsoleConfig(Section):
     port: int = Field(8686, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     token: SecretStr | None = Field(None, description="Bearer token that API and metrics ask for.")
 
+    @field_validator("token")
+    @classmethod
+    def _a_token_fits_into_a_header(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is None:
+            return None
+        bare = token.get_secret_value().strip()
+        if not (bare.isascii() and bare.isprintable()):
+            raise ValueError("token may hold printable ASCII characters only, as a header of HTTP does")
+        return SecretStr(bare)
+
     @model_validator(mode="after")
     def _the_open_network_needs_a_token(self) -> Self:
         given = self.token.get_secret_value() if self.token else ""
