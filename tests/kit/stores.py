@@ -10,8 +10,9 @@ from domain.dead_letter import DeadLetter
 from domain.event_time import event_at
 from domain.incident import Incident, Notification
 from domain.judgement import Judgement
-from domain.mention import Mention, mention_id
+from domain.mention import Mention, MentionQuery, mention_id
 from domain.post import Author, Post, Record
+from storage.store import Store
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
@@ -143,3 +144,8 @@ def correct(
 ) -> Correct:
     """A correction of a mention, that many minutes after the start."""
     return correction(of, by=by, at=at(minutes), labels=labels, confirm=confirm, act_id=act_id)
+
+
+def ids(store: Store, **query: object) -> list[str]:
+    """The native ids of the mentions that a query finds, in the order they are found."""
+    return [found.post.native_id for found in store.search(MentionQuery(**query))]  # type: ignore[arg-type]  # names of MentionQuery's fields
