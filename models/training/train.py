@@ -56,7 +56,7 @@ class Settings:
     """The first epoch that sees the written posts."""
     watch_from: float = 1.0
     round_from: float = 1.0
-    """Progress, in [0, 1], from which ranges are watched and activations rounded as the shipped file does."""
+    """Progress, in [0, 1], from which ranges are watched and activations rounded as the shipped file does; 1: never."""
 
 
 class Loss:
@@ -142,9 +142,10 @@ class Training:
 
     def at(self, progress: float, step: int) -> None:
         """Watch ranges and round, or not, as the settings say for this moment."""
+        settings = self.settings
         for site in self.network.sites():
-            site.watching = progress >= self.settings.watch_from and step % _WATCH_EVERY == 0
-            site.rounding = progress >= self.settings.round_from
+            site.watching = settings.watch_from < 1 and progress >= settings.watch_from and step % _WATCH_EVERY == 0
+            site.rounding = settings.round_from < 1 and progress >= settings.round_from
 
     def step(self, progress: float) -> None:
         """Apply the gathered gradients; `progress` in [0, 1] places us on the rate's curve."""

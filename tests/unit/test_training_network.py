@@ -157,6 +157,12 @@ def test_a_training_killed_after_any_checkpoint_goes_on_as_if_it_had_not_been(
         assert torch.equal(tensor, resumed.masters[name]), name
 
 
+def test_a_network_that_is_not_to_round_never_does(tmp_path: Path) -> None:
+    exact = start(replace(SETTINGS, epochs=1, watch_from=1.0, round_from=1.0))
+    train.fit(exact, corpus(), Folded(), tmp_path)
+    assert not any(site.rounding or site.watching for site in exact.network.sites())
+
+
 def test_a_checkpoint_of_other_posts_or_other_settings_is_refused(tmp_path: Path) -> None:
     settings = replace(SETTINGS, epochs=1)
     train.fit(start(settings), corpus(), Folded(), tmp_path)
