@@ -56,7 +56,7 @@ class Settings:
     """The first epoch that sees the written posts."""
     watch_from: float = 1.0
     round_from: float = 1.0
-    """Progress, in [0, 1], from which ranges are watched and activations rounded as the shipped file does; 1: never."""
+    """Progress in [0, 1] from which ranges are watched, and activations rounded as in the shipped file; 1: never."""
 
 
 class Loss:
