@@ -26,6 +26,8 @@ TASKS: dict[str, tuple[str, ...]] = {
     "toxicity": ("civil", "toxic"),
 }
 """Each task and its labels in order; urgency is ordinal."""
+EVEN = 0.35
+"""How far what is learnt of a set's label balance lies between the set's own (0) and an even one (1)."""
 
 _HELD = 0.1
 _HELD_EVENTS = frozenset(

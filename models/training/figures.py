@@ -7,7 +7,7 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from models import bundle
-from models.evaluation import Figures, likeliest, macro_f1, measure
+from models.evaluation import Figures, macro_f1, measure
 from models.training.calibrate import TUNED, fits
 from models.training.corpus import TASKS, Row
 
@@ -21,50 +21,54 @@ class PartFigures(Struct, frozen=True, kw_only=True):
     """One task on one held-out part.
 
     `polarity_rows` is macro-F1 when only rows labelled positive or negative count and the model chooses between the
-    two; `unfitted` is macro-F1 on the half that did not fit the calibration.
+    two.
     """
 
     part: str
     task: str
     figures: Figures
     polarity_rows: float | None = None
-    unfitted: float | None = None
 
 
 def report(
-    heads: Sequence[bundle.Head], vectors: Mapping[str, Matrix], rows: Mapping[str, Sequence[Row]]
+    heads: Sequence[bundle.Head],
+    others: Sequence[bundle.Head],
+    vectors: Mapping[str, Matrix],
+    rows: Mapping[str, Sequence[Row]],
 ) -> list[PartFigures]:
-    """Figures of every task on every part that has its labels; `written` parts also joined as one."""
+    """Figures of every task on every part that has its labels; `written` parts also joined as one.
+
+    Rows that fitted `heads` are judged by `others`, which came of the other half.
+    """
     found = []
-    for head in heads:
+    for head, other in zip(heads, others, strict=True):
         for part, of in rows.items():
-            if made := _part(head, part, vectors.get(part), of):
+            if made := _part(head, other, part, vectors.get(part), of):
                 found.append(made)
         written = [part for part in rows if part.startswith("written") and rows[part]]
         joined = np.concatenate([vectors[part] for part in written])
-        if made := _part(head, "written", joined, [row for part in written for row in rows[part]]):
+        if made := _part(head, other, "written", joined, [row for part in written for row in rows[part]]):
             found.append(made)
     return found
 
 
-def _part(head: bundle.Head, part: str, vectors: Matrix | None, rows: Sequence[Row]) -> PartFigures | None:
+def _part(
+    head: bundle.Head, other: bundle.Head, part: str, vectors: Matrix | None, rows: Sequence[Row]
+) -> PartFigures | None:
     places = [place for place, row in enumerate(rows) if head.task in row.labels]
     if vectors is None or not places:
         return None
     truth = np.array([rows[place].labels[head.task] for place in places])
-    shares = _shares(head, vectors[places])
-    labels = TASKS[head.task]
+    fitting = np.array([(part in TUNED[head.task] or part == "written") and fits(rows[n]) for n in places])
+    shares = np.where(fitting[:, None], _shares(other, vectors[places]), _shares(head, vectors[places]))
     figures = measure(
-        truth, shares, labels,
+        truth, shares, TASKS[head.task],
         subset=POLARITY if head.task == "sentiment" else (),
         ranked=URGENT if head.task == "urgency" else (),
         alarm="critical" if head.task == "urgency" else "",
     )  # fmt: skip
-    apart = np.array([not fits(rows[place]) for place in places])
-    tuned = part in TUNED[head.task] or part == "written"
-    unfitted = macro_f1(truth[apart], likeliest(shares[apart])) if tuned and apart.any() else None
     return PartFigures(
-        part=part, task=head.task, figures=figures, unfitted=unfitted,
+        part=part, task=head.task, figures=figures,
         polarity_rows=_polarity(truth, shares) if head.task == "sentiment" else None,
     )  # fmt: skip
 

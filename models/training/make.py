@@ -89,12 +89,13 @@ def finished(plan: Plan, source: Base, tokenizer: Tokenizer, network: Network) -
     rows = {part: some(of, _JUDGED) for part, of in corpus.held.items()}
     vectors = _vectors(fresh, rows)
     fitting = {part: of for part, of in rows.items() if part in corpus.train}
-    heads = [
-        calibrate.calibrated(head, calibrate.split(head, vectors, fitting)) for head in export.heads(network).heads
-    ]
+    trained = export.heads(network).heads
+    heads, others = (
+        [calibrate.fitted(head, vectors, fitting, half=half) for head in trained] for half in (True, False)
+    )
     export.seal(fresh, plan.name, bundle.Heads(heads))
     export.publish(fresh, plan.out)
-    return figures.report(heads, vectors, rows)
+    return figures.report(heads, others, vectors, rows)
 
 
 @dataclass(frozen=True)

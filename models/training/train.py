@@ -17,14 +17,12 @@ from torch import Tensor, nn
 from domain.errors import ModelError
 from models.fasttext import LANGUAGES, probabilities
 from models.training import batches, e5_file, judge, vocabulary
-from models.training.corpus import TASKS, Corpus, Row, digest
+from models.training.corpus import EVEN, TASKS, Corpus, Row, digest
 from models.training.network import Base, Network
 from models.training.teacher import Teacher
 
 TASK_WEIGHTS = {"sentiment": 1.0, "urgency": 1.0, "theme": 0.7, "toxicity": 0.3}
 PART_WEIGHTS = {"priority": 0.3, "umsab others": 0.5}
-_EVEN = 0.35
-"""How far what is learnt of a set's label balance lies between the set's own (0) and an even one (1)."""
 NATURAL = {("kazsandra", "sentiment"): (0.154, 0.025, 0.821)}
 """The balance of sets whose training part was evened out; KazSAnDRA's is that of its validation part."""
 _NEAR = 3.0
@@ -67,7 +65,7 @@ class Loss:
         own = _balance(row for rows in corpus.train.values() for row in rows)
         own |= {key: torch.tensor(shares).log() for key, shares in NATURAL.items() if key in own}
         drawn = _balance(row for batch in plan for row in batch.rows)
-        self._told = {key: (of - (1 - _EVEN) * own[key]).to(device) for key, of in drawn.items()}
+        self._told = {key: (of - (1 - EVEN) * own[key]).to(device) for key, of in drawn.items()}
 
     def __call__(
         self, batch: batches.Batch, pooled: Tensor, logits: dict[str, Tensor], teacher: Teacher | None,

@@ -53,12 +53,7 @@ def test_a_judgement_has_the_likeliest_label_and_all_probabilities() -> None:
     [
         ("Спасибо, всё отлично, очень доволен!", "ru", "positive"),
         ("ужасный сервис, деньги не вернули", "ru", "negative"),
-        pytest.param(
-            "Ужасный сервис, деньги не вернули",
-            "ru",
-            "negative",
-            marks=pytest.mark.xfail(strict=True, reason="the interim model misreads this capital: MODEL_CARD.md"),
-        ),
+        ("Ужасный сервис, деньги не вернули", "ru", "negative"),
         ("Өте жақсы, рахмет, маған ұнады", "kk", "positive"),
         ("Skvělé, moc děkuji, doporučuji všem", "cs", "positive"),
         ("خدمة ممتازة شكرا لكم", "ar", "positive"),
