@@ -55,7 +55,7 @@ async def test_a_correction_of_a_text_that_was_edited_since_is_refused() -> None
     assert kept.status_code == 201, kept.text
     assert refused.status_code == 409
     assert "edited" in refused.json()["detail"]
-    assert [act.theme for act in reader.acts] == ["staff"]
+    assert len(reader.acts) == 1
 
 
 async def test_confirming_takes_no_labels() -> None:
