@@ -103,7 +103,7 @@ class Scorecard:
     def _is_silent(self, task: str) -> bool:
         """Whether a model without that head answered."""
         column = self._columns[task]
-        return column.passed_over == len(column.truth)
+        return bool(column.passed_over) and all(answer == UNANSWERED for answer in column.answers)
 
 
 def _is_unscored(judgement: Judgement) -> bool:

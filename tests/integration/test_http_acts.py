@@ -42,8 +42,7 @@ async def test_an_id_used_again_for_other_labels_is_another_act() -> None:
     reader = ScriptedReader()
     async with console(reader=reader) as client:
         for theme in ("staff", "legal"):
-            answer = await client.post(ACTS, json=body(reader, theme=theme, id="mine"))
-    assert answer.json()["mention"]["judgement"]["theme"] == "legal"
+            await client.post(ACTS, json=body(reader, theme=theme, id="mine"))
     assert len(reader.acts) == 2
 
 

@@ -25,7 +25,14 @@ TEXTS: list[dict[str, Any]] = [
         "sentiment": "negative",
         "urgency": "critical",
     },
-    {"text": "terrible queue", "lang": "en", "label": "negative", "urgency": "normal", "network": "x"},
+    {
+        "text": "terrible queue",
+        "lang": "en",
+        "label": "negative",
+        "urgency": "normal",
+        "network": "x",
+        "toxic": False,
+    },
     {"text": "ужасно", "lang": "ru", "label": "positive", "urgency": "low"},
     {"text": "sehr gut", "lang": "de", "sentiment": "positive", "toxic": False},
     {"text": "nobody labelled this"},
@@ -69,13 +76,15 @@ def test_calibrated_measures_the_judge_as_people_corrected_it(tmp_path: Path) ->
     judge = WeighingJudge()
     for number in range(80):
         known = mention(number)
-        text = f"slow {'thanks ' * (number % 3)}{number}"
+        text = f"{('slow', 'slow thanks', 'terrible', 'hm')[number % 4]} {number}"
         (said,) = judge.classify([Judgeable(text, known.brand, "en")])
         told = replace(known, post=replace(known.post, text=text), judgement=said)
         store.commit(Commit(mentions=[told]))
-        store.keep(correct(told, act_id=str(number), sentiment="negative"))
+        store.keep(correct(told, act_id=str(number), sentiment="neutral" if number % 4 == 3 else "negative"))
     store.close()
-    labelled = str(written(tmp_path, {"text": "slow 7", "lang": "en", "brand": "Aurora Air", "label": "negative"}))
+    labelled = str(
+        written(tmp_path, {"text": "slow thanks", "lang": "en", "brand": "Aurora Air", "label": "negative"})
+    )
     plain, calibrated = (
         evaluated(tmp_path, labelled, "-c", "tocsin.toml", *more)[1] for more in ([], ["--calibrated"])
     )

@@ -81,7 +81,7 @@ def test_a_short_text_takes_one_round() -> None:
 
 def test_in_a_long_text_the_heavy_words_are_found_in_a_few_rounds() -> None:
     judge = WeighingJudge()
-    filler = "и " * 1000
+    filler = "и " * 320
     text = f"{filler}ужасно {filler}fire {filler}"
     found = explained(text, "ru", judge)
     assert found.tasks["sentiment"].words[0].word == "ужасно"
