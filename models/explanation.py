@@ -6,13 +6,12 @@ because the other one still stands there.
 """
 
 import re
-from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 
 from domain.explanation import Explanation, TaskExplanation, WordWeight
 from domain.judgement import SENTIMENTS, THEMES, URGENCIES, Classifier, Judgeable, Judgement
-from models.text import MAX_CHARACTERS, prepare
+from models.text import beginning
 
 PIECES = 64
 """Texts asked in one round: a text of up to so many words takes one round, one as long as is read at all three."""
@@ -42,7 +41,7 @@ def explain(asked: Judgeable, *, classifier: Classifier) -> Explanation:
 
     Only the beginning that the judge reads is looked at.
     """
-    text = _read(asked.text)
+    text = beginning(asked.text)
     occlusion = _Occlusion(text, asked, classifier)
     weights = occlusion.weigh()
     whole = occlusion.whole
@@ -54,14 +53,6 @@ def explain(asked: Judgeable, *, classifier: Classifier) -> Explanation:
     return Explanation(
         text=text, brand=asked.brand, lang=asked.lang, model=whole.model, tasks=tasks, reason=whole.reason or reason
     )
-
-
-def _read(text: str) -> str:
-    """The beginning of `text` that the judge reads."""
-    whole = prepare(text)
-    if len(whole) < MAX_CHARACTERS:
-        return text
-    return text[: bisect_left(range(4 * MAX_CHARACTERS), x=1, key=lambda end: int(prepare(text[:end]) == whole))]
 
 
 class _Occlusion:

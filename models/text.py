@@ -1,10 +1,13 @@
 """What of a text reaches the encoder: links and handles are masked, noise goes, length is bounded."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 
 MAX_CHARACTERS = 2_000
 """More than the encoder's windows hold; the rest of a longer text is not read."""
+_LOOKED_AT = 4 * MAX_CHARACTERS
+"""So much of a text as it came is looked at: links and invisible characters leave room."""
 
 _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _HANDLE = re.compile(r"(?<![\w@.])@\w{2,}")
@@ -21,9 +24,17 @@ def prepare(text: str) -> str:
     Invisible and control characters and lone surrogates are dropped; at most `MAX_CHARACTERS` are kept. The
     result is empty when nothing can be read.
     """
-    cut = _INVISIBLE.sub("", text[: 4 * MAX_CHARACTERS])
+    cut = _INVISIBLE.sub("", text[:_LOOKED_AT])
     cut = _HANDLE.sub("@user", _LINK.sub("http", cut))
     return _SPACE.sub(" ", cut).strip()[:MAX_CHARACTERS]
+
+
+def beginning(text: str) -> str:
+    """The part of `text`, from its start, that `prepare` reads."""
+    whole, looked_at = prepare(text), text[:_LOOKED_AT]
+    if len(whole) < MAX_CHARACTERS:
+        return looked_at
+    return text[: bisect_left(range(len(looked_at)), x=1, key=lambda end: int(prepare(text[:end]) == whole))]
 
 
 def named(brand: str) -> str:

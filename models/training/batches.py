@@ -73,7 +73,7 @@ def epoch(
     rows = [
         replace(row, brand="") if chance.random() < _FORGET_BRAND and row.text not in several else row for row in rows
     ]
-    texts = [prepare(augmented(row.text, row.lang, chance)) for row in rows]
+    texts = [augmented(row.text, row.lang, chance) for row in rows]
     return shuffled(rows, encoded(tokenizer, texts, [row.brand for row in rows]), chance)
 
 
@@ -85,9 +85,9 @@ def _several(corpus: Corpus) -> set[str]:
 
 
 def encoded(tokenizer: Splitter, texts: Sequence[str], brands: Sequence[str]) -> list[list[int]]:
-    """Token ids of each prepared text judged for its brand, cut to what training reads."""
+    """Token ids of each text judged for its brand, cut to what training reads."""
     told = list(map(named, brands))
-    bodies = tokenizer.encode_batch_fast(list(map(marked, texts, told)), add_special_tokens=False)
+    bodies = tokenizer.encode_batch_fast(list(map(marked, map(prepare, texts), told)), add_special_tokens=False)
     names = tokenizer.encode_batch_fast(told, add_special_tokens=False)
     return [sequence(body.ids[:_LONGEST], name.ids) for body, name in zip(bodies, names, strict=True)]
 

@@ -15,9 +15,8 @@ import numpy.typing as npt
 from models import bundle
 from models.evaluation import macro_f1
 from models.training.corpus import TASKS, Row, fraction
+from models.training.heads import Matrix, log_shares, logits
 from models.training.refit import Seen, refitted
-
-Matrix = npt.NDArray[np.float64]
 
 TUNED = {
     "sentiment": (
@@ -84,8 +83,7 @@ def fitted(
 
 
 def _said(head: bundle.Head, seen: Sequence[Seen]) -> list[Said]:
-    weights, bias = np.array(head.weights), np.array(head.bias)
-    return [Said(one.vectors @ weights.T + bias, one.truth) for one in seen]
+    return [Said(logits(head, one.vectors), one.truth) for one in seen]
 
 
 def _offsets(task: str, labels: int, parts: Sequence[Said], found: float) -> Matrix:
@@ -117,7 +115,5 @@ def _worth(task: str, offsets: Matrix, parts: Sequence[Said], wanted: float) -> 
 
 
 def _surprise(one: Said, temperature: float) -> float:
-    logits = one.logits / temperature
-    logits = logits - logits.max(1, keepdims=True)
-    shares = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    shares = log_shares(one.logits / temperature)
     return float(-shares[np.arange(len(one.truth)), one.truth].mean())

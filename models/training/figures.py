@@ -10,8 +10,7 @@ from models import bundle
 from models.evaluation import Figures, macro_f1, measure
 from models.training.calibrate import TUNED, fits
 from models.training.corpus import TASKS, Row
-
-Matrix = npt.NDArray[np.float64]
+from models.training.heads import Matrix, answers, log_shares
 
 POLARITY = ("negative", "positive")
 URGENT = ("high", "critical")
@@ -60,7 +59,9 @@ def _part(
         return None
     truth = np.array([rows[place].labels[head.task] for place in places])
     fitting = np.array([(part in TUNED[head.task] or part == "written") and fits(rows[n]) for n in places])
-    shares = np.where(fitting[:, None], _shares(other, vectors[places]), _shares(head, vectors[places]))
+    shares = np.exp(
+        log_shares(np.where(fitting[:, None], answers(other, vectors[places]), answers(head, vectors[places])))
+    )
     figures = measure(
         truth, shares, TASKS[head.task],
         subset=POLARITY if head.task == "sentiment" else (),
@@ -77,10 +78,3 @@ def _polarity(truth: npt.NDArray[np.int64], shares: Matrix) -> float:
     ends = [TASKS["sentiment"].index(label) for label in POLARITY]
     chosen = np.isin(truth, ends)
     return macro_f1(truth[chosen], np.array(ends)[shares[chosen][:, ends].argmax(1)])
-
-
-def _shares(head: bundle.Head, vectors: Matrix) -> Matrix:
-    logits = vectors @ np.array(head.weights).T + np.array(head.bias) + np.array(head.offsets)
-    shares: Matrix = np.exp((logits - logits.max(1, keepdims=True)) / head.temperature)
-    shares /= shares.sum(1, keepdims=True)
-    return shares

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from models.evaluation import macro_f1
-from models.text import prepare
 from models.training import batches
 from models.training.corpus import TASKS, Corpus, Row, some
 from models.training.network import Network
@@ -17,10 +16,11 @@ from models.training.network import Network
 Matrix = npt.NDArray[np.float32]
 
 
-def pooled(network: Network, ids: Sequence[list[int]]) -> Tensor:
-    """What the heads read (texts, 2 * width) of every text in tokens, in the given order, on the CPU."""
-    numbered = [Row("", "", "", {}, "", str(n)) for n in range(len(ids))]
-    found: list[Tensor] = [torch.empty(0)] * len(ids)
+def pooled(network: Network, rows: Sequence[Row], tokenizer: batches.Splitter) -> Tensor:
+    """What the heads read (rows, 2 * width) of every row, in the rows' order, on the CPU."""
+    ids = batches.encoded(tokenizer, [row.text for row in rows], [row.brand for row in rows])
+    numbered = [Row("", "", "", {}, "", str(n)) for n in range(len(rows))]
+    found: list[Tensor] = [torch.empty(0)] * len(rows)
     device = next(network.parameters()).device
     with torch.inference_mode():
         for batch in batches.shuffled(numbered, ids, random.Random(0)):  # noqa: S311 - any order will do
@@ -31,9 +31,8 @@ def pooled(network: Network, ids: Sequence[list[int]]) -> Tensor:
 
 def logits(network: Network, rows: Sequence[Row], tokenizer: batches.Splitter) -> dict[str, Matrix]:
     """The network's logits (rows, labels) of every task, in the rows' order."""
-    ids = batches.encoded(tokenizer, [prepare(row.text) for row in rows], [row.brand for row in rows])
     with torch.inference_mode():
-        said = network.answers(pooled(network, ids).to(network.heads["sentiment"].weight.device))
+        said = network.answers(pooled(network, rows, tokenizer).to(network.heads["sentiment"].weight.device))
     return {task: values.cpu().numpy() for task, values in said.items()}
 
 

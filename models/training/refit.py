@@ -15,8 +15,7 @@ from scipy.optimize import minimize
 
 from models import bundle
 from models.training.corpus import EVEN
-
-Matrix = npt.NDArray[np.float64]
+from models.training.heads import Matrix, answers, log_shares
 
 PULL = 1.0
 """What a step of one, in what the network gives a head (each width scaled to 1), costs in surprise per post."""
@@ -40,18 +39,15 @@ def refitted(head: bundle.Head, parts: Sequence[Seen]) -> bundle.Head:
     vectors, truth = np.concatenate([one.vectors for one in parts]), np.concatenate([one.truth for one in parts])
     share = np.concatenate([np.full(len(one.truth), len(one.truth) ** -0.5) for one in parts])
     share /= share.sum()
-    weights, bias = np.array(head.weights), np.array(head.bias)
-    told = np.concatenate([_told(one.truth, len(bias)) for one in parts])
-    base = (vectors @ weights.T + bias + np.array(head.offsets)) / head.temperature + told
+    labels = len(head.labels)
+    base = answers(head, vectors) + np.concatenate([_told(one.truth, labels) for one in parts])
     middle, spread = vectors.mean(0), vectors.std(0) + 1e-6
-    scaled, wanted = (vectors - middle) / spread, np.eye(len(bias))[truth]
-    shape = (scaled.shape[1] + 1, len(bias))
+    scaled, wanted = (vectors - middle) / spread, np.eye(labels)[truth]
+    shape = (scaled.shape[1] + 1, labels)
 
     def surprise(flat: Matrix) -> tuple[float, Matrix]:
         step, shift = flat.reshape(shape)[:-1], flat.reshape(shape)[-1]
-        logits = base + scaled @ step + shift
-        logits -= logits.max(1, keepdims=True)
-        logs = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+        logs = log_shares(base + scaled @ step + shift)
         wrong = (np.exp(logs) - wanted) * share[:, None]
         slope = np.vstack([scaled.T @ wrong + PULL * step, wrong.sum(0)])
         return float(-(logs * wanted).sum(1) @ share + PULL / 2 * (step**2).sum()), slope.ravel()
@@ -61,8 +57,8 @@ def refitted(head: bundle.Head, parts: Sequence[Seen]) -> bundle.Head:
     moved = (step / spread[:, None]).T * head.temperature
     return msgspec.structs.replace(
         head,
-        weights=np.round(weights + moved, 5).tolist(),
-        bias=np.round(bias + shift * head.temperature - moved @ middle, 5).tolist(),
+        weights=np.round(np.array(head.weights) + moved, 5).tolist(),
+        bias=np.round(np.array(head.bias) + shift * head.temperature - moved @ middle, 5).tolist(),
     )
 
 

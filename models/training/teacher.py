@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from models.text import prepare
 from models.training import batches, judge
 from models.training.corpus import Row
 from models.training.network import Network
@@ -26,8 +25,7 @@ class Teacher:
     def read(self, rows: Sequence[Row]) -> None:
         """Read those of these posts that it has not read yet."""
         new = list({(row.text, row.brand): row for row in rows if (row.text, row.brand) not in self._known}.values())
-        ids = batches.encoded(self._tokenizer, [prepare(row.text) for row in new], [row.brand for row in new])
-        pooled = judge.pooled(self._network, ids)
+        pooled = judge.pooled(self._network, new, self._tokenizer)
         self._known |= {(row.text, row.brand): one for row, one in zip(new, pooled.to(torch.float16), strict=True)}
 
     def said(self, rows: Sequence[Row]) -> tuple[Tensor, dict[str, Tensor]]:

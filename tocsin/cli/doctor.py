@@ -99,8 +99,10 @@ def _model(app: "App") -> str:
     said = f"{classifier.name} answers"
     if not app.config.storage.path.exists():
         return said
+    from tocsin.corrections import deployed
+
     with app.store(read_only=True) as store:
-        return f"{said}; calibration {app.judge(store).describe()}"
+        return f"{said}; calibration {deployed(classifier, store).describe()}"
 
 
 def _table(findings: list[Finding]) -> None:
