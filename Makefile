@@ -7,7 +7,7 @@ UV := $(BIN)/uv
 UV_VERSION := 0.13.9
 PACKAGES := domain ingest processors models alerting storage console tocsin
 
-.PHONY: help setup setup-train demo test lint types imports docs docs-check bench train lock ci clean
+.PHONY: help setup setup-train demo services test lint types imports docs docs-check bench train lock ci clean
 
 SETS ?= ../shared/data
 WORK ?= .train
@@ -37,6 +37,9 @@ setup-train: .venv/.installed-train ## add what training and hub models need (Py
 demo: setup ## the whole product on shipped example posts: no keys, no services, under a minute
 	$(BIN)/tocsin demo
 
+services: ## fetch the real Kafka, Elasticsearch and Prometheus that tests use: no Docker, needs Maven and Java
+	deploy/services/fetch.sh
+
 test: setup ## all tests
 	$(BIN)/pytest
 
@@ -64,12 +67,12 @@ train: setup-train ## the judge from the published weights to models/artefact: h
 
 lock: $(UV) ## resolve the dependencies anew into requirements.lock and requirements-train.lock
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--group dev pyproject.toml --output-file requirements.lock
+		--group dev --extra cluster pyproject.toml --output-file requirements.lock
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--constraint requirements.lock --group dev --extra train --extra hub pyproject.toml \
+		--constraint requirements.lock --group dev --extra cluster --extra train --extra hub pyproject.toml \
 		--output-file requirements-train.lock
 
-ci: setup-train lint types imports docs-check test ## what CI runs
+ci: setup-train services lint types imports docs-check test ## what CI runs
 
 clean: ## forget everything that was built
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

@@ -23,6 +23,7 @@ class Metrics:
         self._sources()
         self._pipeline()
         self._alerting()
+        self._cluster()
 
     def _sources(self) -> None:
         self.posts = self._counter("posts", "Posts that were new or changed.", "source")
@@ -39,6 +40,8 @@ class Metrics:
         self.for_review = self._counter(
             "mentions_for_review", "Mentions on which the judge asked for a person.", "lang"
         )
+        self.judged_texts = self._histogram("judged_texts", "Texts that the model was given at once.", _SIZES)
+        self.judge_seconds = self._histogram("judge_seconds", "Time the model took for them.", _DELAYS)
         self.stage_seconds = self._histogram("stage_seconds", "Time of one stage for one batch.", _DELAYS, "stage")
         self.batch_posts = self._histogram("batch_posts", "Posts in one batch.", _SIZES)
         self.commit_seconds = self._histogram("commit_seconds", "Time of one transaction.", _DELAYS)
@@ -60,6 +63,22 @@ class Metrics:
             "post_to_alert_seconds",
             "From the event time of the post that decided it to the delivery.",
             _DELAYS,
+        )
+
+    def _cluster(self) -> None:
+        self.published = self._counter("published", "Messages that a topic acknowledged.", "topic")
+        self.consumed = self._counter("consumed", "Messages read from a topic and dealt with.", "topic")
+        self.redelivered = self._counter("redelivered", "Messages that came again and were skipped.", "stage")
+        self.lag = self._gauge("lag_records", "Records of a topic that a group has yet to deal with.", "topic", "group")
+        self.oldest_unprocessed = self._gauge(
+            "oldest_unprocessed_seconds", "Age of the oldest record a group has yet to deal with; 0: none.", "group"
+        )
+        self.holding = self._gauge("holding", "1 while the line is held, and why.", "why")
+        self.indexed = self._counter("indexed", "Documents offered to Elasticsearch, by outcome.", "outcome")
+        self.slowed_down = self._counter("slowed_down", "Times Elasticsearch asked to be spared.", "why")
+        self.conflicts = self._counter("conflicts", "Writes that another process was ahead of.", "what")
+        self.post_to_index = self._histogram(
+            "post_to_index_seconds", "From hearing a live post to its mention being written to the index.", _DELAYS
         )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

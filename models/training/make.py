@@ -23,6 +23,7 @@ from models.encoding import TextEncoder
 from models.text import named, prepare
 from models.training import batches, calibrate, export, figures, train, vocabulary
 from models.training.corpus import Corpus, Row, read, some
+from models.training.heads import Matrix
 from models.training.network import Base, Network
 from models.training.teacher import Teacher
 from models.training.train import Settings, Training
@@ -134,7 +135,7 @@ def _settle(network: Network, corpus: Corpus, tokenizer: Tokenizer) -> None:
         site.watching = False
 
 
-def _vectors(folder: Path, rows: dict[str, list[Row]]) -> dict[str, calibrate.Matrix]:
+def _vectors(folder: Path, rows: dict[str, list[Row]]) -> dict[str, Matrix]:
     """What the shipped file makes of every held-out text, (texts, 2 * width) a part; only the first window."""
     encoder = TextEncoder(folder, threads=torch.get_num_threads())
     return {

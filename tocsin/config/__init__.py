@@ -1,6 +1,15 @@
 """The configuration: typed, layered, refused early with every mistake named at once."""
 
-from tocsin.config.models import BrandConfig, Config, ConsoleConfig, ModelConfig, RuntimeConfig, StorageConfig, Tagged
+from tocsin.config.models import (
+    BrandConfig,
+    Config,
+    ConsoleConfig,
+    KafkaConfig,
+    ModelConfig,
+    RuntimeConfig,
+    StorageConfig,
+    Tagged,
+)
 from tocsin.config.read import load, parse
 from tocsin.config.schema import json_schema
 
@@ -8,6 +17,7 @@ __all__ = [
     "BrandConfig",
     "Config",
     "ConsoleConfig",
+    "KafkaConfig",
     "ModelConfig",
     "RuntimeConfig",
     "StorageConfig",

@@ -18,6 +18,10 @@ from models.review import REVIEW_BELOW
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
+ServerUrl = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^https?://[^\s/@]+(/.*)?$")]
+IndexPrefix = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,59}$")]
+TopicPrefix = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{0,60}$")]
+
 OPERATORS = frozenset({"AND", "OR", "NOT", "TO"})
 
 
@@ -62,10 +66,69 @@ class BrandConfig(Section):
 
 
 class StorageConfig(Section):
-    """Where everything heard is kept."""
+    """Where everything heard is kept: one SQLite file, or an Elasticsearch cluster."""
 
-    kind: Literal["sqlite"] = "sqlite"
+    kind: Literal["sqlite", "elasticsearch"] = Field(
+        "sqlite", description="`sqlite` for one process, `elasticsearch` for the cluster's processes."
+    )
     path: Path = Field(Path("tocsin.db"), description="The SQLite file; relative to this configuration's folder.")
+    urls: tuple[ServerUrl, ...] = Field((), description="Addresses of Elasticsearch: `https://search.example:9200`.")
+    api_key: SecretStr | None = Field(None, description="API key of Elasticsearch, as it encodes it.")
+    username: str = Field("", description="User of Elasticsearch, where there is no API key.")
+    password: SecretStr | None = Field(None, description="That user's password.")
+    ca_file: Path | None = Field(None, description="Certificate authority (PEM) that signed Elasticsearch's.")
+    prefix: IndexPrefix = Field("tocsin-", description="What the names of all indices begin with.")
+    replicas: int = Field(1, ge=0, le=10, description="Copies of every index beside the first; 0 on a single node.")
+    keep_months: int = Field(0, ge=0, le=1200, description="Months that mentions are kept; 0: for ever.")
+
+    @model_validator(mode="after")
+    def _each_kind_has_its_keys(self) -> Self:
+        if self.kind == "elasticsearch" and not self.urls:
+            raise ValueError('kind "elasticsearch" needs urls: add urls = ["https://localhost:9200"]')
+        if self.kind == "sqlite":
+            others = sorted(self.model_fields_set - {"kind", "path"})
+            if others:
+                raise ValueError(f'{others[0]} belongs to kind = "elasticsearch": set that, or take the key out')
+        if self.password and not self.username:
+            raise ValueError("password needs a username beside it")
+        if self.password and self.api_key:
+            raise ValueError("api_key and password say the same thing: keep one of them")
+        return self
+
+
+class KafkaConfig(Section):
+    """The topics between the cluster's processes. Not needed by `tocsin run`."""
+
+    servers: tuple[Name, ...] = Field((), description="Addresses to begin with: `kafka-1:9092`.")
+    prefix: TopicPrefix = Field("tocsin.", description="What the names of all topics and groups begin with.")
+    partitions: int = Field(
+        8, ge=1, le=1000, description="Partitions of a topic when it is created: the most workers that share it."
+    )
+    replication: int = Field(1, ge=1, le=10, description="Copies of every partition when a topic is created.")
+    retention_days: int = Field(30, ge=1, le=3650, description="Days that posts and mentions stay in their topics.")
+    compression: Literal["lz4", "zstd"] = Field("lz4", description="How records travel.")
+    tls: bool = Field(default=False, description="Encrypted connections.")
+    ca_file: Path | None = Field(None, description="Certificate authority (PEM) that signed the brokers'.")
+    cert_file: Path | None = Field(None, description="Tocsin's own certificate (PEM), where brokers ask for one.")
+    key_file: Path | None = Field(None, description="The key of that certificate (PEM).")
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="How Tocsin proves who it is, where brokers ask for it."
+    )
+    username: str = Field("", description="The name it gives.")
+    password: SecretStr | None = Field(None, description="The password it gives.")
+
+    @model_validator(mode="after")
+    def _credentials_are_whole(self) -> Self:
+        given = bool(self.sasl_mechanism), bool(self.username), bool(self.password)
+        if any(given) and not all(given):
+            raise ValueError("sasl_mechanism, username and password go together: give all three, or none")
+        if self.sasl_mechanism == "PLAIN" and not self.tls:
+            raise ValueError("PLAIN sends the password as it is: set tls = true, or take SCRAM-SHA-512")
+        if bool(self.cert_file) != bool(self.key_file):
+            raise ValueError("cert_file and key_file go together: give both, or none")
+        if not self.tls and (self.ca_file or self.cert_file):
+            raise ValueError("ca_file and cert_file need tls = true")
+        return self
 
 
 class RuntimeConfig(Section):
@@ -168,6 +231,7 @@ class Config:
     route: tuple[RouteConfig, ...]
     receiver: tuple[Tagged, ...]
     storage: StorageConfig
+    kafka: KafkaConfig
     runtime: RuntimeConfig
     model: ModelConfig
     console: ConsoleConfig

@@ -21,6 +21,7 @@ from tocsin.config.models import (
     BrandConfig,
     Config,
     ConsoleConfig,
+    KafkaConfig,
     ModelConfig,
     RuntimeConfig,
     StorageConfig,
@@ -33,7 +34,13 @@ M = TypeVar("M", bound=BaseModel)
 Numbered = list[tuple[int, dict[str, Any]]]
 
 SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
-    {"storage": StorageConfig, "runtime": RuntimeConfig, "model": ModelConfig, "console": ConsoleConfig}
+    {
+        "storage": StorageConfig,
+        "kafka": KafkaConfig,
+        "runtime": RuntimeConfig,
+        "model": ModelConfig,
+        "console": ConsoleConfig,
+    }
 )
 REGISTRIES: Mapping[str, Mapping[str, Integration]] = MappingProxyType(
     {"source": SOURCES, "rule": RULES, "receiver": RECEIVERS}
@@ -101,6 +108,7 @@ class _Reader:
             route=tuple(route for route in routes if route),
             receiver=tagged["receiver"],
             storage=self._storage(tables),
+            kafka=self._section(KafkaConfig, tables, "kafka"),
             runtime=self._section(RuntimeConfig, tables, "runtime"),
             model=self._section(ModelConfig, tables, "model"),
             console=self._section(ConsoleConfig, tables, "console"),

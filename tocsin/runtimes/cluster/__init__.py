@@ -1,0 +1,1 @@
+"""Many machines: the same pipeline list between Kafka topics, with Elasticsearch as the memory of its folds."""
