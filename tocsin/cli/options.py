@@ -39,7 +39,7 @@ def load_config(config_file: Path | None, **overrides: Any) -> "Config":
     return load(config_file, overrides={name.replace("__", "."): value for name, value in overrides.items()})
 
 
-class Moment(click.ParamType[datetime]):
+class Moment(click.ParamType):
     """A point in time: ISO 8601, or an age such as 2d."""
 
     name = "TIME"
