@@ -1,9 +1,11 @@
 """The HTTP application: probes, metrics, the API and webhooks, behind one gate."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from litestar import Litestar
 from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
@@ -35,15 +37,37 @@ def build_app(
 
     Raises ValueError for an address that others can reach without a token.
     """
-    app = Litestar(
-        route_handlers=[
-            *operations.handlers(health, metrics),
-            *mentions.handlers(store, brands, clock),
-            *incidents.handlers(store),
-            *acts.handlers(store, clock),
-            *explanation.handlers(store, explain),
-            *webhooks.handlers(inboxes),
-        ],
+    routes = [
+        *operations.handlers(health, metrics),
+        *mentions.handlers(store, brands, clock),
+        *incidents.handlers(store),
+        *acts.handlers(store, clock),
+        *explanation.handlers(store, explain),
+        *webhooks.handlers(inboxes),
+    ]
+    return Gate(_application(routes), token=token, host_is_loopback=host_is_loopback)
+
+
+def build_operations(
+    *,
+    health: Callable[[], Readiness],
+    metrics: Callable[[], bytes],
+    dead: Callable[[], str] = operations.lives,
+    inboxes: Mapping[str, Inbox] = MappingProxyType({}),
+    token: str = "",
+    host_is_loopback: bool = True,
+) -> Asgi:
+    """Only probes, metrics and webhooks: for a process that holds no store. `dead` says which part has died.
+
+    Raises ValueError as `build_app` does.
+    """
+    routes = [*operations.handlers(health, metrics, dead), *webhooks.handlers(inboxes)]
+    return Gate(_application(routes), token=token, host_is_loopback=host_is_loopback)
+
+
+def _application(routes: Sequence[HTTPRouteHandler]) -> Litestar:
+    return Litestar(
+        route_handlers=routes,
         exception_handlers={HTTPException: on_error, Exception: on_error},
         openapi_config=OpenAPIConfig(
             title="Tocsin",
@@ -55,4 +79,3 @@ def build_app(
         logging_config=None,
         debug=False,
     )
-    return Gate(app, token=token, host_is_loopback=host_is_loopback)

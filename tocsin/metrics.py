@@ -69,7 +69,9 @@ class Metrics:
         self.published = self._counter("published", "Messages that a topic acknowledged.", "topic")
         self.consumed = self._counter("consumed", "Messages read from a topic and dealt with.", "topic")
         self.redelivered = self._counter("redelivered", "Messages that came again and were skipped.", "stage")
-        self.lag = self._gauge("lag_records", "Records of a topic that a group has yet to deal with.", "topic", "group")
+        self.lag = self._gauge(
+            "lag_records", "Records of a topic that a group has yet to deal with.", "topic", "group"
+        )
         self.oldest_unprocessed = self._gauge(
             "oldest_unprocessed_seconds", "Age of the oldest record a group has yet to deal with; 0: none.", "group"
         )

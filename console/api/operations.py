@@ -15,17 +15,32 @@ PROMETHEUS = "text/plain; version=0.0.4"
 
 
 class Alive(Struct, frozen=True, kw_only=True):
-    """The process lives; whether it works is /readyz's matter."""
+    """The process lives; whether it works is /readyz's matter. Otherwise the status says what is dead."""
 
     status: str = "ok"
 
 
-def handlers(health: Callable[[], Readiness], metrics: Callable[[], bytes]) -> list[HTTPRouteHandler]:
-    """Routes for those who keep Tocsin running."""
+def lives() -> str:
+    """A process without parts that could die alone."""
+    return ""
 
-    @get("/healthz", sync_to_thread=False, summary="The process lives", operation_id="healthz")
-    def healthz() -> Alive:
-        return Alive()
+
+def handlers(
+    health: Callable[[], Readiness], metrics: Callable[[], bytes], dead: Callable[[], str] = lives
+) -> list[HTTPRouteHandler]:
+    """Routes for those who keep Tocsin running. `dead` says which part has died, if any: time to start it again."""
+
+    @get(
+        "/healthz",
+        sync_to_thread=False,
+        summary="The process lives",
+        operation_id="healthz",
+        responses={503: ResponseSpec(Alive, description="A part has died; start the process again.")},
+    )
+    def healthz() -> Response[Alive]:
+        sentence = dead()
+        status = HTTPStatus.SERVICE_UNAVAILABLE if sentence else HTTPStatus.OK
+        return Response(Alive(status=sentence or "ok"), status_code=status)
 
     @get(
         "/readyz",
