@@ -19,6 +19,7 @@ from tocsin.metrics import Metrics
 from tocsin.reference.asked import openapi
 from tocsin.reference.markdown import cleaned, code, page, prose, table
 from tocsin.reference.settings import keys
+from tocsin.reference.topics import asyncapi
 
 KIND = frozenset({"kind"})
 
@@ -203,4 +204,5 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "http.md": http,
     "metrics.md": metrics,
     "errors.md": error_pages,
+    "asyncapi.json": asyncapi,
 }

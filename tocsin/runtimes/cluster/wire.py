@@ -1,7 +1,7 @@
 """What travels between the cluster's processes: the topics, and the messages in them as JSON.
 
-A record of Kafka holds an array of messages, because handling a record costs as much as handling several messages; one
-message alone is read as an array of one. `docs/reference/asyncapi.yaml` says the same to other programs.
+A record of Kafka holds an array of messages, because handling a record costs as much as handling several messages;
+one message alone is read as an array of one. `docs/reference/asyncapi.json` says the same to other programs.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
