@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -10,27 +10,55 @@ from domain.alert import Alert, NearMiss
 from domain.dead_letter import RAW_LIMIT, DeadLetter
 from domain.event import Event, MentionEvent, Output, Tick
 from domain.incident import Incident, Notification
-from storage.store import Commit, FoldState, Store
+from storage.store import Commit, FoldState
 from tocsin.stages import Fold
 
 Key = tuple[str, str]
 
 
-class FoldRunner:
-    """Holds decoded fold states; the store holds them encoded, written with the commit that changed them."""
+class States(Protocol):
+    """Where the encoded states are kept: a whole store, or the brands that one process of the cluster answers for."""
 
-    def __init__(self, folds: Sequence[Fold[Any]], store: Store) -> None:
+    def fold_state(self, fold: str, key: str) -> bytes | None:
+        """The encoded state of a fold for a brand."""
+        ...
+
+    def fold_keys(self, fold: str) -> list[str]:
+        """The brands that a fold has state for."""
+        ...
+
+
+class FoldRunner:
+    """Holds decoded fold states; `states` holds them encoded, written with the commit that changed them."""
+
+    def __init__(self, folds: Sequence[Fold[Any]], states: States) -> None:
         self._folds = {fold.name: fold for fold in folds}
-        self._store = store
+        self._kept = states
         self._states: dict[Key, Any] = {}
         self._due: dict[Key, datetime] = {}
         for fold in folds:
             if Tick in fold.accepts:
-                for brand in store.fold_keys(fold.name):
+                for brand in states.fold_keys(fold.name):
                     self._note_due(fold, brand, self._state(fold, brand))
 
-    def run(self, events: Iterable[Event], commit: Commit, *, now: datetime) -> None:
-        """Feed the events through every fold in order; put what they say and their new states into `commit`."""
+    def meet(self, brand: str) -> None:
+        """Take the brand's states as they are kept now, whatever was held of them, and note when ticks are due."""
+        self.forget(brand)
+        for fold in self._folds.values():
+            if Tick in fold.accepts:
+                self._note_due(fold, brand, self._state(fold, brand))
+
+    def forget(self, brand: str) -> None:
+        """Hold nothing of the brand any more: its states are another's to change."""
+        for name in self._folds:
+            self._states.pop((name, brand), None)
+            self._due.pop((name, brand), None)
+
+    def run(self, events: Iterable[Event], commit: Commit, *, now: datetime) -> list[MentionEvent]:
+        """Feed the events through every fold in order; put what they say and their new states into `commit`.
+
+        Returns the mentions as they came out, one for each event that came in, in order.
+        """
         stream: list[Event | Output] = list(events)
         touched: dict[Key, None] = {}
         for fold in self._folds.values():
@@ -40,6 +68,7 @@ class FoldRunner:
             state = self._states[name, brand]
             commit.folds.append(FoldState(fold=name, key=brand, state=msgspec.msgpack.encode(state)))
             self._note_due(self._folds[name], brand, state)
+        return [output for output in stream if isinstance(output, MentionEvent)]
 
     def due_ticks(self, now: datetime) -> list[Tick]:
         """List the brands whose folds asked to hear of the time by `now`, one tick each."""
@@ -88,7 +117,7 @@ class FoldRunner:
     def _state(self, fold: Fold[Any], brand: str) -> Any:
         key = (fold.name, brand)
         if key not in self._states:
-            stored = self._store.fold_state(fold.name, brand)
+            stored = self._kept.fold_state(fold.name, brand)
             self._states[key] = (
                 fold.initial() if stored is None else msgspec.msgpack.decode(stored, type=fold.state_type)
             )
