@@ -72,7 +72,7 @@ def corrected(mention: Mention, acts: Iterable[Correct]) -> Mention:
     """
     wording = wording_id(mention)
     standing = [act for act in acts if act.mention == mention.id and act.wording == wording and act.labels]
-    bare = _as_judged(mention)
+    bare = as_judged(mention)
     if not standing:
         return bare
     standing.sort(key=lambda act: (act.at, act.id))
@@ -84,8 +84,8 @@ def corrected(mention: Mention, acts: Iterable[Correct]) -> Mention:
     return replace(bare, judgement=replace(judgement, corrected_by=standing[-1].by, model_said=model_said, **labels))
 
 
-def _as_judged(mention: Mention) -> Mention:
-    """The mention before anybody corrected it."""
+def as_judged(mention: Mention) -> Mention:
+    """The mention as the model judged it, before anybody corrected it."""
     judgement = mention.judgement
     if judgement is None or not judgement.corrected_by:
         return mention

@@ -59,13 +59,18 @@ class Dedupe:
         return None
 
     def step(self, state: DedupeState, event: Event) -> tuple[DedupeState, list[Output]]:
-        """Give a mention its story; a deletion passes as it is."""
+        """Give a mention its story; a deletion keeps the one it has, else gets the one that is remembered of it."""
         if not isinstance(event, MentionEvent):
             return state, []
         if event.change == "deleted":
-            return state, [event]
+            return state, [_deleted(state, event)]
         state, story = _heard(state, event.mention, edited=event.change == "edited")
         return state, [replace(event, mention=replace(event.mention, story=story))]
+
+
+def _deleted(state: DedupeState, event: MentionEvent) -> MentionEvent:
+    mention = event.mention
+    return event if mention.story else replace(event, mention=replace(mention, story=_story_of(state, mention.id)))
 
 
 def _heard(state: DedupeState, mention: Mention, *, edited: bool) -> tuple[DedupeState, str]:

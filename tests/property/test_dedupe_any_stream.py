@@ -76,4 +76,17 @@ def test_every_mention_but_a_deleted_one_comes_out_with_a_story(stream: list[Men
         assert isinstance(output, MentionEvent)
         assert output.change == event.change
         assert output.mention.id == event.mention.id
-        assert bool(output.mention.story) == (event.change != "deleted")
+        assert output.mention.story or event.change == "deleted"
+
+
+@settings(max_examples=150, deadline=None)
+@given(stream=st.lists(events(WINDOW), max_size=30))
+def test_a_deletion_within_the_window_has_the_story_that_was_last_told(stream: list[MentionEvent]) -> None:
+    told: dict[str, str] = {}
+    for output in run(stream)[1]:
+        assert isinstance(output, MentionEvent)
+        mention = output.mention
+        if output.change == "deleted" and mention.id in told:
+            assert mention.story == told[mention.id]
+        elif output.change != "deleted":
+            told[mention.id] = mention.story

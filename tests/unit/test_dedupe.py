@@ -135,6 +135,16 @@ def test_a_deletion_passes_with_the_story_it_has(listening: Listening) -> None:
     assert listening.state == before
 
 
+def test_a_deletion_without_a_story_gets_the_one_that_is_remembered(listening: Listening) -> None:
+    news, copy, unheard = said("1", NEWS), said("2", NEWS, by="boris"), said("3", COMPLAINT)
+    for one in (news, copy):
+        listening.story_of(one)
+    before = listening.state
+    for one, story in ((news, news.id), (copy, news.id), (unheard, "")):
+        assert listening.story_of(replace(one, deleted_at=at(1)), "deleted") == story
+    assert listening.state == before
+
+
 def test_a_mention_heard_twice_changes_nothing(listening: Listening) -> None:
     heard = [said("1", NEWS), said("2", NEWS, by="boris"), said("3", COMPLAINT), said("4", "ok")]
     stories = [listening.story_of(one) for one in heard]

@@ -22,6 +22,7 @@ from ingest.source import Source
 from storage.store import Commit, Store
 from tocsin.metrics import Metrics
 from tocsin.runtimes.engine import Engine
+from tocsin.runtimes.flow import count_mentions
 from tocsin.runtimes.listener import Arrival, Health, Listener
 
 log = structlog.get_logger("tocsin.runtime")
@@ -208,12 +209,8 @@ class EmbeddedRuntime:
         summary.alerts += len(commit.alerts)
         summary.incidents.update(incident.id for incident in commit.incidents)
         summary.dead_letters += len(commit.dead_letters)
+        count_mentions(count, commit.mentions)
         for mention in commit.mentions:
-            judged = mention.judgement
-            sentiment, urgency = (judged.sentiment, judged.urgency) if judged else ("unscored", "unscored")
-            count.mentions.labels(mention.post.network, mention.lang, sentiment, urgency).inc()
-            if mention.awaits_review:
-                count.for_review.labels(mention.lang).inc()
             if mention.post.origin == "live":
                 age = (now - mention.post.collected_at).total_seconds()
                 count.post_to_store.labels(mention.post.source).observe(max(age, 0.0))

@@ -1,0 +1,151 @@
+"""What both runtimes do with posts before any fold: the simple stages, and what changed of what was known before."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
+
+from msgspec.structs import replace
+
+from domain.correction import as_judged
+from domain.dead_letter import RAW_LIMIT, DeadLetter
+from domain.errors import Refused
+from domain.event import MentionEvent
+from domain.mention import Mention
+from domain.post import Post, Record
+from tocsin.metrics import Metrics
+from tocsin.stages import Batch, Map, Stage
+
+T = TypeVar("T")
+Passing = list[tuple[Record, Any]]
+"""Values on their way through the list, each with the record it came from."""
+
+
+class Flowed(NamedTuple):
+    """The mentions of each post that has any, by post id, and what a stage refused."""
+
+    mentions: dict[str, list[Mention]]
+    dead_letters: list[DeadLetter]
+
+
+class Flow:
+    """The Map and Batch stages of the pipeline list, in its order."""
+
+    def __init__(self, stages: Sequence[Stage], *, clock: Callable[[], datetime], metrics: Metrics) -> None:
+        self._stages = [stage for stage in stages if isinstance(stage, Map | Batch)]
+        self._clock = clock
+        self._metrics = metrics
+
+    def run(self, records: Iterable[Record]) -> Flowed:
+        """Lead records through the stages. What one refuses becomes a dead letter, the others go on."""
+        letters: list[DeadLetter] = []
+        passing: Passing = [(record, record.post) for record in records]
+        for stage in self._stages:
+            started = time.perf_counter()
+            if isinstance(stage, Batch):
+                passing = self._batch(stage, passing, letters)
+            else:
+                passing = self._map(stage, passing, letters)
+            self._metrics.stage_seconds.labels(stage.name).observe(time.perf_counter() - started)
+        found: dict[str, list[Mention]] = {}
+        for record, mention in passing:
+            found.setdefault(record.post.id, []).append(mention)
+        return Flowed(found, letters)
+
+    def _map(self, stage: Map, passing: Passing, letters: list[DeadLetter]) -> Passing:
+        passed: Passing = []
+        for record, value in passing:
+            try:
+                passed.extend((record, out) for out in stage.run(value))
+            except Refused as refused:
+                letters.append(self._letter(record, stage.name, refused.reason, refused.detail))
+            except Exception as error:  # noqa: BLE001  # poison must not stop the line; it is kept with its reason
+                letters.append(self._letter(record, stage.name, "stage_error", _name(error)))
+        return passed
+
+    def _batch(self, stage: Batch, passing: Passing, letters: list[DeadLetter]) -> Passing:
+        if not passing:
+            return passing
+        try:
+            judged = self._judged(stage, [value for _, value in passing])
+        except Exception as error:  # noqa: BLE001  # one poison text must not take the batch with it
+            if len(passing) == 1:
+                letters.append(self._letter(passing[0][0], stage.name, "stage_error", _name(error)))
+                return []
+            half = len(passing) // 2
+            return self._batch(stage, passing[:half], letters) + self._batch(stage, passing[half:], letters)
+        return [(record, value) for (record, _), value in zip(passing, judged, strict=True)]
+
+    def _judged(self, stage: Batch, mentions: list[Mention]) -> list[Mention]:
+        started = time.perf_counter()
+        try:
+            return stage.run(mentions)
+        finally:
+            self._metrics.judged_texts.observe(len(mentions))
+            self._metrics.judge_seconds.observe(time.perf_counter() - started)
+
+    def _letter(self, record: Record, stage: str, reason: str, detail: str) -> DeadLetter:
+        return DeadLetter(
+            source=record.post.source,
+            stage=stage,
+            reason=reason,
+            detail=detail,
+            where=record.post.place,
+            raw=(record.raw or record.post.wording.encode("utf-8", "surrogatepass"))[:RAW_LIMIT],
+            at=self._clock(),
+        )
+
+
+def changes(post: Post, mentions: Iterable[Mention], before: Iterable[Mention]) -> Iterator[MentionEvent]:
+    """Say what a version of a post changes: `mentions` are made of it, `before` are all that were made of the post.
+
+    What was deleted and is there again is new. What does not match any more, or is of a deleted post, is deleted; it
+    is told as the model judged it, as its arrival was.
+    """
+    known = {mention.id: mention for mention in before}
+    for mention in mentions:
+        was = known.pop(mention.id, None)
+        edited = was is not None and was.deleted_at is None
+        yield MentionEvent(mention=mention, change="edited" if edited else "new")
+    for gone in known.values():
+        if gone.deleted_at is None:
+            yield MentionEvent(mention=replace(as_judged(gone), deleted_at=post.collected_at), change="deleted")
+
+
+def stamped(record: Record) -> Record:
+    """The record with the version of its post filled in."""
+    post = record.post
+    return record if post.version else replace(record, post=replace(post, version=post.stamp))
+
+
+def runs(arrivals: Iterable[T], post_of: Callable[[T], Post]) -> Iterator[list[T]]:
+    """Cut arrivals into runs in which every post id stands once; the same version twice in a row is one.
+
+    The posts are stamped.
+    """
+    run: dict[str, T] = {}
+    for arrival in arrivals:
+        post = post_of(arrival)
+        earlier = run.get(post.id)
+        if earlier is not None:
+            if post_of(earlier).version == post.version:
+                continue
+            yield list(run.values())
+            run = {}
+        run[post.id] = arrival
+    if run:
+        yield list(run.values())
+
+
+def count_mentions(metrics: Metrics, mentions: Iterable[Mention]) -> None:
+    """Count what was judged."""
+    for mention in mentions:
+        judged = mention.judgement
+        sentiment, urgency = (judged.sentiment, judged.urgency) if judged else ("unscored", "unscored")
+        metrics.mentions.labels(mention.post.network, mention.lang, sentiment, urgency).inc()
+        if mention.awaits_review:
+            metrics.for_review.labels(mention.lang).inc()
+
+
+def _name(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
