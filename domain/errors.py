@@ -14,6 +14,7 @@ TocsinError
 ├── StoreError             about the database
 │   ├── StoreBusy          another process owns it
 │   └── StoreUnavailable   disk full or broken: hold the line, nothing is lost
+├── BrokerUnavailable      Kafka does not take or give records: hold the line, try again
 └── ModelError             the model is missing or broken: stop with the command that builds it
 """
 
@@ -92,6 +93,10 @@ class StoreBusy(StoreError):
 
 class StoreUnavailable(StoreError):
     """The database cannot take a write now (disk full, read-only, broken)."""
+
+
+class BrokerUnavailable(TocsinError):
+    """Kafka does not take or give records now (away, refusing, a topic missing)."""
 
 
 class ModelError(TocsinError):
