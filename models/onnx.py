@@ -1,5 +1,6 @@
 """The network at run time: the one module that imports ONNX Runtime."""
 
+import platform
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import onnxruntime as ort
 from domain.errors import ModelError
 
 _ERRORS_ONLY = 3
+_CPUINFO = Path("/proc/cpuinfo")
+_X86 = {"x86_64", "amd64"}
+_VNNI = {"avx512_vnni", "avx_vnni"}
 
 
 class Network:
@@ -17,14 +21,7 @@ class Network:
 
     def __init__(self, path: Path) -> None:
         """Open `path`. One thread works inside one run; several runs may be under way at once."""
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = _ERRORS_ONLY
-        try:
-            self._session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's exceptions share no base class but this
-            raise ModelError(f"{path.name} cannot be opened by ONNX Runtime: {error}") from error
+        self._session = opened(path)
 
     def pooled(self, ids: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
         """The first token's state beside the mean over tokens, (texts, 2 * width). All texts are equally long.
@@ -35,3 +32,40 @@ class Network:
         mean = np.add.reduce(tokens, axis=1) / np.float32(tokens.shape[1])
         both: npt.NDArray[np.float32] = np.concatenate([first, mean], axis=1)
         return both
+
+
+def opened(path: Path) -> ort.InferenceSession:
+    """A session of the network at `path` whose sums are whole on this processor. ModelError when it is not one."""
+    try:
+        if not saturates():
+            return session(path)
+        from models.unsigned import with_unsigned_weights  # protobuf, only where it is needed
+
+        return session(with_unsigned_weights(path.read_bytes()))
+    except Exception as error:  # ONNX Runtime's exceptions share no base class but this
+        raise ModelError(f"{path.name} cannot be opened by ONNX Runtime: {error}") from error
+
+
+def saturates(machine: str = "", cpuinfo: Path = _CPUINFO) -> bool:
+    """Whether ONNX Runtime cuts off sums of unsigned times signed bytes; true where the processor does not say.
+
+    On x86 without VNNI it adds them in pairs of 16 bits. `machine` is this one when not given.
+    """
+    if (machine or platform.machine()).lower() not in _X86:
+        return False
+    try:
+        flags = [line.split() for line in cpuinfo.read_text().splitlines() if line.startswith("flags")]
+    except OSError:
+        return True
+    return not flags or any(_VNNI.isdisjoint(of) for of in flags)
+
+
+def session(model: Path | bytes) -> ort.InferenceSession:
+    """A session of `model` as it is."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    made = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    made._model_bytes = None  # noqa: SLF001  # 37 MB, kept for a change of providers
+    return made

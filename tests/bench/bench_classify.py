@@ -90,14 +90,11 @@ def _runs(texts: list[Judgeable]) -> list[list[list[int]]]:
 
 def _bare(texts: list[Judgeable]) -> float:
     import numpy as np
-    import onnxruntime as ort
 
     from models import bundle
+    from models.onnx import opened
 
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    session = ort.InferenceSession(bundle.DEFAULT / bundle.NETWORK, options, providers=["CPUExecutionProvider"])
+    session = opened(bundle.DEFAULT / bundle.NETWORK)
     runs = [np.array(run) for run in _runs(texts)]
     began = time.perf_counter()
     for run in runs:
