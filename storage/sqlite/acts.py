@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from domain.act import AnyAct, Correct
-from storage.sqlite.encoding import clean, decoder, encode
+from storage.encoding import clean, decoder, encode
 from storage.sqlite.moments import micros
 from storage.sqlite.reading import text_list
 

@@ -11,7 +11,8 @@ from storage.sqlite.faults import faults_named
 from storage.sqlite.lock import WriterLock
 from storage.sqlite.schema import migrate, require_current
 from storage.sqlite.store import SqliteStore
-from storage.sqlite.wording import Terms, bring_up_to_date, is_current
+from storage.sqlite.wording import bring_up_to_date, is_current
+from storage.wording import Terms
 
 
 def open_store(path: Path | str, *, read_only: bool = False, terms: Terms = terms_of_queries) -> SqliteStore:

@@ -8,8 +8,8 @@ import msgspec
 
 from domain.errors import StoreError
 from domain.incident import Notification
+from storage.encoding import clean
 from storage.marks import refusal
-from storage.sqlite.encoding import clean
 from storage.sqlite.moments import micros, moment
 from storage.sqlite.writing import write_dead_letters
 from storage.store import OutboxEntry, OutboxStatus

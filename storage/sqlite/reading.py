@@ -11,7 +11,8 @@ from domain.dead_letter import DeadLetter
 from domain.incident import Incident
 from domain.mention import Mention
 from domain.post import Post, Record
-from storage.sqlite.encoding import clean, decoder, unpack
+from storage.encoding import clean, decoder
+from storage.sqlite.encoding import unpack
 from storage.sqlite.moments import micros, moment
 from storage.store import DeadLetterRow
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from domain.mention import Mention, MentionQuery
 from domain.query import analyse, compile_query
+from storage.encoding import clean, decoder
 from storage.facets import FACETS, facets, tally
-from storage.sqlite.encoding import clean, decoder
 from storage.sqlite.moments import micros
 from storage.store import StatRow
 

@@ -11,14 +11,14 @@ from domain.alert import Alert, NearMiss
 from domain.incident import Incident, IncidentStatus
 from domain.mention import Mention, MentionQuery
 from domain.post import Post, Record
+from storage.encoding import clean
 from storage.sqlite import acts, outbox, reading, search
 from storage.sqlite.connections import Connections
-from storage.sqlite.encoding import clean
 from storage.sqlite.lock import WriterLock
 from storage.sqlite.moments import micros
-from storage.sqlite.wording import Terms
 from storage.sqlite.writing import write
 from storage.store import Commit, DeadLetterRow, OutboxEntry, OutboxStatus, StatRow
+from storage.wording import Terms
 
 _PURGED_AT_ONCE = 5_000
 _BEFORE_ALL = (-(2**63), -1)

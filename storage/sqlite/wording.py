@@ -1,36 +1,18 @@
 """The full-text index holds word forms; when the code that makes them changes, the index is made anew."""
 
 import sqlite3
-from collections.abc import Callable
 
 import msgspec
 import structlog
 
-from domain.ids import stable_id
 from domain.mention import Mention
-from storage.sqlite.encoding import clean
-
-Terms = Callable[[str], list[str]]
+from storage.encoding import clean
+from storage.wording import Terms, stamp, wording
 
 log = structlog.get_logger("tocsin.store")
 
 _MENTION = msgspec.json.Decoder(Mention)
 _AT_ONCE = 1_000
-_PROBE = (
-    "Aurora's late flights, cancelled & refunded! @aurora_air #delays e-mail naïve 2nd don't"
-    " https://example.org/a?b=1 "
-    "Рейсы задержаны, ещё ёлки; Авророй, полетели по-русски в банке Шкоды "
-    "Әуежайдағы ұшақтар кешікті, банктен қарыз алды, Шұғылаға өтініш, "
-    "Zpožděné lety, Škodě nevrátili peníze, příliš žluťoučký kůň "
-    "والطائرات المتأخرة بالمطار إلى الشركة، أُلغِيَت رحلتنا ٢٠٢٥ "
-    "🙂 C++ 3.14 AC/DC U2 iPhone15"
-)
-"""Touches what word forms are made of: cases, endings, clitics, diacritics, marks, numbers, signs."""
-
-
-def wording(mention: Mention) -> str:
-    """Return what the index is made of."""
-    return clean(f"{mention.post.title}\n{mention.post.text}")
 
 
 def index_row(seq: int, text: str, terms: Terms) -> tuple[int, str]:
@@ -41,7 +23,7 @@ def index_row(seq: int, text: str, terms: Terms) -> tuple[int, str]:
 def is_current(connection: sqlite3.Connection, terms: Terms) -> bool:
     """Whether the index was made with these word forms."""
     row = connection.execute("SELECT value FROM settings WHERE name = 'terms'").fetchone()
-    return row is not None and row[0] == _stamp(terms)
+    return row is not None and row[0] == stamp(terms)
 
 
 def bring_up_to_date(connection: sqlite3.Connection, terms: Terms) -> None:
@@ -51,7 +33,7 @@ def bring_up_to_date(connection: sqlite3.Connection, terms: Terms) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         _rebuild(connection, terms)
-        connection.execute("INSERT OR REPLACE INTO settings (name, value) VALUES ('terms', ?)", (_stamp(terms),))
+        connection.execute("INSERT OR REPLACE INTO settings (name, value) VALUES ('terms', ?)", (stamp(terms),))
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -72,7 +54,3 @@ def _rebuild(connection: sqlite3.Connection, terms: Terms) -> None:
             "INSERT INTO mentions_fts (rowid, terms) VALUES (?, ?)",
             [index_row(seq, wording(_MENTION.decode(body)), terms) for seq, body in chunk],
         )
-
-
-def _stamp(terms: Terms) -> str:
-    return stable_id(*terms(_PROBE))

@@ -11,14 +11,16 @@ from domain.correction import corrected
 from domain.dead_letter import DeadLetter
 from domain.mention import Mention
 from domain.post import Record
+from storage.encoding import clean, encode
 from storage.facets import facets
 from storage.marks import edit_times, marked_deleted
 from storage.sqlite.acts import corrections_of, take
-from storage.sqlite.encoding import clean, encode, pack
+from storage.sqlite.encoding import pack
 from storage.sqlite.moments import micros, optional_micros
 from storage.sqlite.reading import known_versions, text_list
-from storage.sqlite.wording import Terms, index_row, wording
+from storage.sqlite.wording import index_row
 from storage.store import NEAR_MISSES_KEPT, Commit
+from storage.wording import Terms, wording
 
 Row = tuple[Any, ...]
 

@@ -12,7 +12,7 @@ import pytest
 from domain.errors import StoreBusy, StoreError, StoreUnavailable
 from domain.mention import MentionQuery
 from storage.sqlite import open_store
-from storage.sqlite.encoding import encode
+from storage.encoding import encode
 from storage.sqlite.moments import micros
 from storage.sqlite.schema import APPLICATION, migrations
 from storage.store import Commit
