@@ -52,6 +52,7 @@ def backfill(topic: Line) -> str:
 M = TypeVar("M", Record, Heard, Told, DeadLetter, AnyAct)
 _ENCODER = msgspec.json.Encoder()
 _OPEN, _CLOSE, _COMMA = b"[", b"]", b","
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def encode(messages: Iterable[Any]) -> Iterator[tuple[bytes, int]]:
@@ -88,20 +89,20 @@ class Reader(Struct, frozen=True):
         whole = value if value[:1] == _OPEN else _joined([value])
         try:
             found: list[Any | Refused] = list(msgspec.json.decode(whole, type=list[self.kind]))  # type: ignore[name-defined]
-        except msgspec.DecodeError:
+        except _UNREADABLE:
             return self._one_by_one(whole)
         return found
 
     def _one_by_one(self, whole: bytes) -> "list[Any | Refused]":
         try:
             parts = msgspec.json.decode(whole, type=list[msgspec.Raw])
-        except (msgspec.DecodeError, RecursionError) as error:
+        except _UNREADABLE as error:
             return [Refused("bad_json", str(error))]
         found: list[Any | Refused] = []
         for part in parts:
             try:
                 found.append(msgspec.json.decode(part, type=self.kind))
-            except (msgspec.DecodeError, RecursionError) as error:
+            except _UNREADABLE as error:
                 reason = "bad_message" if isinstance(error, msgspec.ValidationError) else "bad_json"
                 found.append(Refused(reason, str(error)))
         return found or [Refused("empty", "the record holds no message")]
