@@ -7,7 +7,7 @@ UV := $(BIN)/uv
 UV_VERSION := 0.13.9
 PACKAGES := domain ingest processors models alerting storage console tocsin
 
-.PHONY: help setup setup-train demo services test lint types imports docs docs-check bench train lock ci clean
+.PHONY: help setup setup-train demo services secrets test lint types imports docs docs-check bench train lock ci clean
 
 SETS ?= ../shared/data
 WORK ?= .train
@@ -39,6 +39,9 @@ demo: setup ## the whole product on shipped example posts: no keys, no services,
 
 services: ## fetch the real Kafka, Elasticsearch and Prometheus that tests use: no Docker, needs Maven and Java
 	deploy/services/fetch.sh
+
+secrets: ## random passwords and certificates for docker-compose.yml, in deploy/secrets: what is there stays
+	deploy/make-secrets.sh
 
 test: setup ## all tests
 	$(BIN)/pytest
