@@ -91,7 +91,7 @@ class Reader(Struct, frozen=True):
             found: list[Any | Refused] = list(msgspec.json.decode(whole, type=list[self.kind]))  # type: ignore[name-defined]
         except _UNREADABLE:
             return self._one_by_one(whole)
-        return found
+        return found or [Refused("empty", "the record holds no message")]
 
     def _one_by_one(self, whole: bytes) -> "list[Any | Refused]":
         try:
