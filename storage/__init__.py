@@ -1,1 +1,1 @@
-"""One contract, `storage.store.Store`, and its homes: SQLite for real work, memory for trying things out."""
+"""One contract, `storage.store`, and its homes: SQLite for one process, Elasticsearch for many, memory for trials."""

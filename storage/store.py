@@ -26,7 +26,7 @@ class FoldState(Struct, frozen=True, kw_only=True):
 
 
 class Commit(Struct, kw_only=True):
-    """Everything one batch leads to, written in one transaction or not at all.
+    """Everything one batch leads to. A `Store` writes it in one transaction or not at all.
 
     `posts` are kept as evidence whether or not they matched, every version of them; one that is the latest kept
     already changes nothing. `mentions` are upserted by id; stored mentions of an edited post (listed in
@@ -88,34 +88,23 @@ class DeadLetterRow(Struct, frozen=True, kw_only=True):
     replayed_at: datetime | None = None
 
 
-class Store(Protocol):
-    """A home for everything Tocsin keeps. Methods block; the runtime calls the writing ones from one thread.
+class MentionStore(Protocol):
+    """A home for what Tocsin says and what people answer, however many processes use it. Methods block.
 
-    `keep` alone may be called from any thread at any time: it waits for a commit under way.
+    Of a Commit it takes everything but the fold states, the cursors and the posts (of which it reads the times of
+    edits): where several processes work, topics and brand documents hold those. A commit need not be one transaction
+    here: everything in it is keyed, and the same commit written again ends the same. So StoreUnavailable means "write
+    it again", and until then a part of it may be seen.
+
+    `keep` alone may be called from any thread at any time: it waits for a commit under way where it has to.
     """
 
     def commit(self, batch: Commit) -> None:
-        """Write all of `batch` atomically; raises StoreUnavailable and then nothing of it is there."""
+        """Write the batch; raises StoreUnavailable, and then it is to be written again."""
         ...
 
     def keep(self, act: AnyAct) -> None:
         """Commit one act; raises StoreUnavailable as `commit` does."""
-        ...
-
-    def cursor(self, source: str) -> bytes | None:
-        """Where that source stands."""
-        ...
-
-    def known_versions(self, post_ids: Sequence[str]) -> dict[str, str]:
-        """Latest stored version of each of these posts that is known."""
-        ...
-
-    def fold_state(self, fold: str, key: str) -> bytes | None:
-        """The encoded state of a fold for a brand."""
-        ...
-
-    def fold_keys(self, fold: str) -> list[str]:
-        """The brands that a fold has state for."""
         ...
 
     def mentions_of(self, post_id: str) -> list[Mention]:
@@ -147,14 +136,6 @@ class Store(Protocol):
 
     def stats(self, query: MentionQuery) -> list[StatRow]:
         """Per brand, most mentions first."""
-        ...
-
-    def posts(self, since: datetime | None = None, until: datetime | None = None) -> Iterable[Post]:
-        """Kept posts, every version, matched or not, in order of creation [since, until), then of arrival."""
-        ...
-
-    def evidence(self, post_id: str) -> list[Record]:
-        """Every kept version of a post with the raw bytes it was read from, in order of arrival."""
         ...
 
     def incidents(
@@ -220,13 +201,45 @@ class Store(Protocol):
         """Record that a dead letter went through."""
         ...
 
+    def close(self) -> None:
+        """Let go."""
+        ...
+
+
+class Store(MentionStore, Protocol):
+    """A home for everything that one process keeps, its posts, fold states and cursors too.
+
+    Each commit is one transaction: all of it is there, or after StoreUnavailable nothing of it. The runtime calls the
+    writing methods from one thread.
+    """
+
+    def cursor(self, source: str) -> bytes | None:
+        """Where that source stands."""
+        ...
+
+    def known_versions(self, post_ids: Sequence[str]) -> dict[str, str]:
+        """Latest stored version of each of these posts that is known."""
+        ...
+
+    def fold_state(self, fold: str, key: str) -> bytes | None:
+        """The encoded state of a fold for a brand."""
+        ...
+
+    def fold_keys(self, fold: str) -> list[str]:
+        """The brands that a fold has state for."""
+        ...
+
+    def posts(self, since: datetime | None = None, until: datetime | None = None) -> Iterable[Post]:
+        """Kept posts, every version, matched or not, in order of creation [since, until), then of arrival."""
+        ...
+
+    def evidence(self, post_id: str) -> list[Record]:
+        """Every kept version of a post with the raw bytes it was read from, in order of arrival."""
+        ...
+
     def purge(self, *, posts_before: datetime) -> int:
         """Delete kept posts collected before that time which no mention (a deleted one neither) was made of.
 
         Returns how many versions went.
         """
-        ...
-
-    def close(self) -> None:
-        """Let go."""
         ...
