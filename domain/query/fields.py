@@ -12,6 +12,7 @@ from domain.post import Post, PostKind
 from domain.query.anchor import Anchor, AnchorKind, Anchors
 from domain.query.document import WORD, Document, Found
 from domain.query.fold import compose, fold
+from domain.query.index import Expression
 from domain.query.words import wildcard_regex
 
 KINDS: tuple[str, ...] = get_args(PostKind)
@@ -63,7 +64,7 @@ class FieldValue(Struct, frozen=True, dict=True):
             return None
         return frozenset({Anchor(_LOOKED_UP[self.field], self.value)})
 
-    def narrowing(self) -> str | None:
+    def narrowing(self) -> Expression | None:
         """A full-text index holds no fields."""
         return None
 
@@ -97,7 +98,7 @@ class AuthorIs(Struct, frozen=True, dict=True):
             return None
         return frozenset({Anchor("author", max(WORD.findall(self.value), key=len))})
 
-    def narrowing(self) -> str | None:
+    def narrowing(self) -> Expression | None:
         """A full-text index holds no fields."""
         return None
 
@@ -119,7 +120,7 @@ class Followers(Struct, frozen=True, gc=False):
         """A number cannot be looked up."""
         return None
 
-    def narrowing(self) -> str | None:
+    def narrowing(self) -> Expression | None:
         """A full-text index holds no fields."""
         return None
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 from domain.query import index
 from domain.query.anchor import Anchors, any_of, best_of
 from domain.query.document import Document, Found, Zone
+from domain.query.index import Expression
 from domain.query.words import WordTest
 
 
@@ -22,7 +23,7 @@ class Node(Protocol):
         """What must be there for it to match."""
         ...
 
-    def narrowing(self) -> str | None:
+    def narrowing(self) -> Expression | None:
         """The full-text index's expression."""
         ...
 
@@ -60,7 +61,7 @@ class Term(Struct, frozen=True, gc=False):
         """The word's."""
         return self.test.anchors()
 
-    def narrowing(self) -> str | None:
+    def narrowing(self) -> Expression | None:
         """The word's."""
         return self.test.narrowing()
 
@@ -119,7 +120,7 @@ class Sequence(Struct, frozen=True, gc=False):
         """Its rarest word's."""
         return best_of(test.anchors() for test in self.tests)
 
-    def narrowing(self) -> str | None:
+    def narrowing(self) -> Expression | None:
         """All its words."""
         return index.every(test.narrowing() for test in self.tests)
 
@@ -158,7 +159,7 @@ class Clause(Struct, frozen=True, gc=False):
             return best_of(node.anchors() for node in self.required)
         return any_of(node.anchors() for node in self.welcome)
 
-    def narrowing(self) -> str | None:
+    def narrowing(self) -> Expression | None:
         """Every required side, or else any side."""
         if self.required:
             return index.every(node.narrowing() for node in self.required)
@@ -178,6 +179,6 @@ class Nothing(Struct, frozen=True, gc=False):
         """An absence cannot be looked for."""
         return None
 
-    def narrowing(self) -> str | None:
+    def narrowing(self) -> Expression | None:
         """Nor narrow an index."""
         return None

@@ -5,6 +5,7 @@ from msgspec import Struct
 from domain.query.anchor import Anchors
 from domain.query.compile import compile_tree
 from domain.query.document import Document
+from domain.query.index import Expression, fts5
 from domain.query.nodes import Node
 
 
@@ -23,9 +24,14 @@ class Query(Struct, frozen=True, gc=False):
         """Literals and field values of which one must be there; None when nothing is sure."""
         return self._root.anchors()
 
-    def index_query(self) -> str | None:
-        """An SQLite FTS5 expression over `terms` that finds at least what the query finds; None: cannot narrow."""
+    def narrowing(self) -> Expression | None:
+        """What to ask a full-text index over `terms`: it finds at least what the query finds. None: cannot narrow."""
         return self._root.narrowing()
+
+    def index_query(self) -> str | None:
+        """The same, spelled for SQLite FTS5."""
+        expression = self.narrowing()
+        return None if expression is None else fts5(expression)
 
 
 def compile_query(text: str) -> Query:

@@ -10,6 +10,7 @@ from domain.query import index
 from domain.query.anchor import Anchor, Anchors, shortest_literals
 from domain.query.document import WORD, Zone
 from domain.query.forms import Pattern, forms
+from domain.query.index import Expression
 
 _LONGEST_FITTED = 100
 """Letters. A longer run is no word of any language, and a pattern with several * would be slow on it."""
@@ -31,7 +32,7 @@ class WordTest(Protocol):
         """What the folded text must hold."""
         ...
 
-    def narrowing(self) -> str | None:
+    def narrowing(self) -> Expression | None:
         """The full-text index's expression."""
         ...
 
@@ -68,7 +69,7 @@ class Forms(Struct, frozen=True, gc=False):
         inside = any(pattern.heads for pattern in self.patterns)
         return shortest_literals([self.word, *(pattern.stem for pattern in self.patterns)], starts=not inside)
 
-    def narrowing(self) -> str | None:
+    def narrowing(self) -> Expression | None:
         """Words that begin with a stem, after each of its heads."""
         beginnings = dict.fromkeys([self.word])
         for pattern in self.patterns:
@@ -91,7 +92,7 @@ class Exact(Struct, frozen=True, gc=False):
         """The word, whole."""
         return frozenset({Anchor("text", self.word, starts=True, ends=True)})
 
-    def narrowing(self) -> str | None:
+    def narrowing(self) -> Expression | None:
         """The word."""
         return index.whole(self.word)
 
@@ -119,7 +120,7 @@ class Wildcard(Struct, frozen=True, dict=True):
             return None
         return frozenset({Anchor("text", longest, starts=bool(parts[0]) and longest == parts[0])})
 
-    def narrowing(self) -> str | None:
+    def narrowing(self) -> Expression | None:
         """Words that begin like it."""
         first = re.split(r"[*?]", self.pattern, maxsplit=1)[0]
         return index.beginning(first) if first else None
@@ -149,7 +150,7 @@ class Almost(Struct, frozen=True, gc=False):
         swapped = left[:-1] + right[0] + left[-1] + right[1:]
         return frozenset(Anchor("text", literal) for literal in (left, right, swapped))
 
-    def narrowing(self) -> str | None:
+    def narrowing(self) -> Expression | None:
         """An index of beginnings cannot help."""
         return None
 
@@ -188,7 +189,7 @@ class Name(Struct, frozen=True, gc=False):
         longest = max(WORD.findall(self.name), key=len)
         return frozenset({Anchor("text", longest, starts=True, ends=True)})
 
-    def narrowing(self) -> str | None:
+    def narrowing(self) -> Expression | None:
         """Its parts."""
         return index.words_of(self.name)
 
