@@ -5,7 +5,7 @@ one message alone is read as an array of one. `docs/reference/asyncapi.json` say
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -17,7 +17,9 @@ from domain.event import MentionEvent
 from domain.post import Record
 from storage.cluster import Origin
 
-POSTS, MENTIONS, STORIES = "posts", "mentions", "stories"
+POSTS: Final = "posts"
+MENTIONS: Final = "mentions"
+STORIES: Final = "stories"
 CURSORS, ACTS = "cursors", "acts"
 POSTS_DEAD, MENTIONS_DEAD = "posts.dead", "mentions.dead"
 Line = Literal["posts", "mentions", "stories"]
