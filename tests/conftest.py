@@ -8,6 +8,8 @@ from hypothesis import settings
 from tests.kit.ingest import Clock
 from tests.kit.scripted_http import ScriptedServer, scripted_server
 
+pytest_plugins = ["tests.kit.service_fixtures"]
+
 # How long an example takes says something about the machine, not about the code.
 settings.register_profile("tocsin", deadline=None)
 settings.load_profile("tocsin")

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Kafka and Elasticsearch for tests and benchmarks, without Docker: Maven fetches them into .services/ (or $TOCSIN_SERVICES).
+# Prometheus and Alertmanager come from Debian's packages where this runs as root. Run again, it does what is missing.
+set -euo pipefail
+cd "$(dirname "$0")"
+services="${TOCSIN_SERVICES:-../../.services}"
+
+fetch_servers() {
+  if cmp --silent pom.xml "$services/pom.xml"; then return; fi
+  if ! command -v mvn >/dev/null; then
+    echo "services: Maven is missing, so Kafka and Elasticsearch are not fetched (Debian: apt-get install maven)" >&2
+    return 1
+  fi
+  echo "services: fetching Kafka and Elasticsearch, 170 MB"
+  mkdir -p "$services"
+  rm -rf "$services"/{kafka,elasticsearch,unpacked,pom.xml}
+  mvn --quiet --batch-mode --strict-checksums --file pom.xml -Dservices="$(realpath "$services")/unpacked" \
+    generate-resources
+  mv "$services/unpacked/kafka" "$services/kafka"
+  mv "$services"/unpacked/elasticsearch-* "$services/elasticsearch"
+  rm -rf "$services/unpacked"
+  # Last: what lies beside this file is whole.
+  cp pom.xml "$services/pom.xml"
+}
+
+# Debian starts a daemon as it installs it, and again at boot; tests start their own.
+install_quietly() {
+  local policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+    trap "rm -f $policy" EXIT
+  fi
+  apt-get -qq update
+  DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "$@" >/dev/null
+  if command -v systemctl >/dev/null; then systemctl --quiet disable "$@" || true; fi
+}
+
+have_tools() {
+  command -v promtool >/dev/null && command -v amtool >/dev/null
+}
+
+install_tools() {
+  if have_tools; then return; fi
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then install_quietly prometheus prometheus-alertmanager || true; fi
+  have_tools || echo "services: promtool and amtool are missing and could not be installed" \
+    "(Debian, as root: apt-get install prometheus prometheus-alertmanager)" >&2
+}
+
+fetch_servers
+install_tools
