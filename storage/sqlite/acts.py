@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from domain.act import AnyAct, Correct
 from storage.encoding import clean, decoder, encode
-from storage.sqlite.moments import micros
+from storage.moments import micros
 from storage.sqlite.reading import text_list
 
 _ACTS = decoder(cast("type[AnyAct]", AnyAct))

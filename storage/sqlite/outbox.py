@@ -10,7 +10,7 @@ from domain.errors import StoreError
 from domain.incident import Notification
 from storage.encoding import clean
 from storage.marks import refusal
-from storage.sqlite.moments import micros, moment
+from storage.moments import micros, moment
 from storage.sqlite.writing import write_dead_letters
 from storage.store import OutboxEntry, OutboxStatus
 

@@ -12,8 +12,8 @@ from domain.incident import Incident
 from domain.mention import Mention
 from domain.post import Post, Record
 from storage.encoding import clean, decoder
+from storage.moments import micros, moment
 from storage.sqlite.encoding import unpack
-from storage.sqlite.moments import micros, moment
 from storage.store import DeadLetterRow
 
 _POST = msgspec.json.Decoder(Post)

@@ -11,7 +11,7 @@ from domain.mention import Mention, MentionQuery
 from domain.query import analyse, compile_query
 from storage.encoding import clean, decoder
 from storage.facets import FACETS, facets, tally
-from storage.sqlite.moments import micros
+from storage.moments import micros
 from storage.store import StatRow
 
 _MENTIONS = decoder(Mention)

@@ -12,10 +12,10 @@ from domain.incident import Incident, IncidentStatus
 from domain.mention import Mention, MentionQuery
 from domain.post import Post, Record
 from storage.encoding import clean
+from storage.moments import micros
 from storage.sqlite import acts, outbox, reading, search
 from storage.sqlite.connections import Connections
 from storage.sqlite.lock import WriterLock
-from storage.sqlite.moments import micros
 from storage.sqlite.writing import write
 from storage.store import Commit, DeadLetterRow, OutboxEntry, OutboxStatus, StatRow
 from storage.wording import Terms

@@ -14,9 +14,9 @@ from domain.post import Record
 from storage.encoding import clean, encode
 from storage.facets import facets
 from storage.marks import edit_times, marked_deleted
+from storage.moments import micros, optional_micros
 from storage.sqlite.acts import corrections_of, take
 from storage.sqlite.encoding import pack
-from storage.sqlite.moments import micros, optional_micros
 from storage.sqlite.reading import known_versions, text_list
 from storage.sqlite.wording import index_row
 from storage.store import NEAR_MISSES_KEPT, Commit

@@ -11,9 +11,9 @@ import pytest
 
 from domain.errors import StoreBusy, StoreError, StoreUnavailable
 from domain.mention import MentionQuery
-from storage.sqlite import open_store
 from storage.encoding import encode
-from storage.sqlite.moments import micros
+from storage.moments import micros
+from storage.sqlite import open_store
 from storage.sqlite.schema import APPLICATION, migrations
 from storage.store import Commit
 from tests.kit.stores import at, correct, judged, mention, post, record

@@ -1,4 +1,4 @@
-"""Times as SQLite keeps them: whole microseconds since 1970 UTC, so that order and equality are exact."""
+"""Times as whole microseconds since 1970 UTC, so that order and equality are exact in every store."""
 
 from datetime import UTC, datetime, timedelta
 
