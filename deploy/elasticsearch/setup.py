@@ -10,6 +10,7 @@ import json
 import ssl
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -77,13 +78,13 @@ def set_up(elastic: Elasticsearch) -> None:
         elastic.put(f"/_security/user/{user}", {"password": elastic.secret(secret), "roles": [role]})
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Try for two minutes: Elasticsearch may listen before its security index is there."""
     words = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     words.add_argument("--url", default="https://elasticsearch:9200")
     words.add_argument("--secrets", type=Path, default=Path("/run/secrets"))
     words.add_argument("--seconds", type=float, default=120)
-    given = words.parse_args()
+    given = words.parse_args(arguments)
     until = time.monotonic() + given.seconds
     while True:
         try:

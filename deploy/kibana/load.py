@@ -8,6 +8,7 @@ import base64
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -41,15 +42,16 @@ def load(url: str, objects: bytes, *, user: str, password: str) -> dict[str, Any
     return said
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Try for three minutes while Kibana comes up."""
     words = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     words.add_argument("file", type=Path)
     words.add_argument("--url", default="http://kibana:5601")
     words.add_argument("--user", default="elastic")
     words.add_argument("--secrets", type=Path, default=Path("/run/secrets"))
-    words.add_argument("--seconds", type=float, default=180)
-    given = words.parse_args()
+    words.add_argument("--seconds", type=float, default=180, help="how long to wait for Kibana")
+    words.add_argument("--pause", type=float, default=3, help="seconds between tries")
+    given = words.parse_args(arguments)
     password = (given.secrets / "elastic_password").read_text(encoding="utf-8").strip()
     until = time.monotonic() + given.seconds
     while True:
@@ -66,7 +68,7 @@ def main() -> int:
                 return 1
         else:
             return report(said)
-        time.sleep(3)
+        time.sleep(given.pause)
 
 
 def report(said: dict[str, Any]) -> int:
