@@ -14,6 +14,7 @@ from storage.store import Store
 from tocsin.metrics import Metrics
 from tocsin.pipeline import Parts, pipeline
 from tocsin.runtimes.engine import Engine
+from tocsin.stages import Stage
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 BRANDS = (
@@ -57,25 +58,25 @@ def clock() -> datetime:
     return START + timedelta(days=30)
 
 
-def build_engine(store: Store, classifier: WordClassifier | None = None) -> Engine:
-    """Build the pipeline with the usual rules over that store."""
+def stages(classifier: WordClassifier | None = None) -> list[Stage]:
+    """The pipeline list with two of the usual rules."""
     rules = [RULES[kind].load() for kind in ("critical_mention", "spike")]
-    return Engine(
-        pipeline(
-            Parts(
-                matcher=BrandMatcher(BRANDS),
-                detector=EnglishOnly(),
-                classifier=classifier or WordClassifier(),
-                rules=[rule.build(rule.Config()) for rule in rules],
-                incidents=build_incidents(
-                    IncidentConfig(), (RouteConfig(receiver="desk", severity="minor"),), receivers=("desk",)
-                ),
-            )
-        ),
-        store,
-        clock=clock,
-        metrics=Metrics(),
+    return pipeline(
+        Parts(
+            matcher=BrandMatcher(BRANDS),
+            detector=EnglishOnly(),
+            classifier=classifier or WordClassifier(),
+            rules=[rule.build(rule.Config()) for rule in rules],
+            incidents=build_incidents(
+                IncidentConfig(), (RouteConfig(receiver="desk", severity="minor"),), receivers=("desk",)
+            ),
+        )
     )
+
+
+def build_engine(store: Store, classifier: WordClassifier | None = None) -> Engine:
+    """Build that pipeline over a store."""
+    return Engine(stages(classifier), store, clock=clock, metrics=Metrics())
 
 
 def record(number: int, text: str, *, minutes: float = 0.0, version: str = "", deleted: bool = False) -> Record:

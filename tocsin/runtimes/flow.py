@@ -57,10 +57,8 @@ class Flow:
         for record, value in passing:
             try:
                 passed.extend((record, out) for out in stage.run(value))
-            except Refused as refused:
-                letters.append(self._letter(record, stage.name, refused.reason, refused.detail))
             except Exception as error:  # noqa: BLE001  # poison must not stop the line; it is kept with its reason
-                letters.append(self._letter(record, stage.name, "stage_error", _name(error)))
+                letters.append(letter_of(record, stage.name, error, at=self._clock()))
         return passed
 
     def _batch(self, stage: Batch, passing: Passing, letters: list[DeadLetter]) -> Passing:
@@ -70,7 +68,7 @@ class Flow:
             judged = self._judged(stage, [value for _, value in passing])
         except Exception as error:  # noqa: BLE001  # one poison text must not take the batch with it
             if len(passing) == 1:
-                letters.append(self._letter(passing[0][0], stage.name, "stage_error", _name(error)))
+                letters.append(letter_of(passing[0][0], stage.name, error, at=self._clock()))
                 return []
             half = len(passing) // 2
             return self._batch(stage, passing[:half], letters) + self._batch(stage, passing[half:], letters)
@@ -84,16 +82,19 @@ class Flow:
             self._metrics.judged_texts.observe(len(mentions))
             self._metrics.judge_seconds.observe(time.perf_counter() - started)
 
-    def _letter(self, record: Record, stage: str, reason: str, detail: str) -> DeadLetter:
-        return DeadLetter(
-            source=record.post.source,
-            stage=stage,
-            reason=reason,
-            detail=detail,
-            where=record.post.place,
-            raw=(record.raw or record.post.wording.encode("utf-8", "surrogatepass"))[:RAW_LIMIT],
-            at=self._clock(),
-        )
+
+def letter_of(record: Record, stage: str, error: Exception, *, at: datetime) -> DeadLetter:
+    """Make the dead letter of a record that a stage refused, or broke on."""
+    known = error if isinstance(error, Refused) else Refused("stage_error", f"{type(error).__name__}: {error}")
+    return DeadLetter(
+        source=record.post.source,
+        stage=stage,
+        reason=known.reason,
+        detail=known.detail,
+        where=record.post.place,
+        raw=(record.raw or record.post.wording.encode("utf-8", "surrogatepass"))[:RAW_LIMIT],
+        at=at,
+    )
 
 
 def changes(post: Post, mentions: Iterable[Mention], before: Iterable[Mention]) -> Iterator[MentionEvent]:
@@ -145,7 +146,3 @@ def count_mentions(metrics: Metrics, mentions: Iterable[Mention]) -> None:
         metrics.mentions.labels(mention.post.network, mention.lang, sentiment, urgency).inc()
         if mention.awaits_review:
             metrics.for_review.labels(mention.lang).inc()
-
-
-def _name(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

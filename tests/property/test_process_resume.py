@@ -1,0 +1,185 @@
+"""The promises of `tocsin process`: killed anywhere it tells the same, and what the engine tells."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from domain.correction import as_judged, correction
+from domain.event import MentionEvent
+from domain.mention import Mention, MentionQuery
+from domain.post import Record
+from storage.memory import MemoryStore
+from storage.store import Commit
+from tests.kit.engine import BRANDS, build_engine, clock, record, stages
+from tests.kit.processing import Killed, PostMemory, Topics, build_processor, deal, heard_once, killed_at, packed
+from tocsin.runtimes.cluster.broker import Received
+from tocsin.runtimes.cluster.process import read
+from tocsin.runtimes.cluster.wire import MENTIONS, Heard
+from tocsin.runtimes.folds import FoldRunner
+from tocsin.stages import Batch, Map
+
+TEXTS = (
+    "aurora is fine",
+    "aurora bad wing",
+    "borealis bad seat",
+    "aurora and borealis",
+    "nobody",
+    "aurora fire",
+    "  ",
+)
+POISON = (*TEXTS, "aurora poison and borealis")
+
+Script = list[tuple[int, str, str, int]]
+
+
+def scripts(texts: Sequence[str], most: int = 30) -> st.SearchStrategy[Script]:
+    """Posts said, edited, deleted and said again, in any order."""
+    acts = st.sampled_from(("say", "say", "say", "edit", "delete"))
+    return st.lists(
+        st.tuples(st.integers(0, 8), st.sampled_from(texts), acts, st.integers(0, 240)), min_size=1, max_size=most
+    )
+
+
+sizes = st.lists(st.integers(1, 5), min_size=1, max_size=4)
+
+
+def records_of(script: Script) -> list[Record]:
+    return [
+        record(number, text, minutes=minutes, version="" if act == "say" else f"{act}{at}", deleted=act == "delete")
+        for at, (number, text, act, minutes) in enumerate(script)
+    ]
+
+
+def straight(taken: Sequence[Received], size: int) -> Topics:
+    topics = Topics()
+    deal(build_processor(PostMemory(), topics), taken, size=size)
+    return topics
+
+
+def with_kills(taken: Sequence[Received], size: int, kills: Sequence[int]) -> Topics:
+    """Deal with the partition from where it was acknowledged; die at these steps, one after the other."""
+    memory, topics, acknowledged = PostMemory(), Topics(), 0
+    for steps in (*kills, None):
+        memory.effect = topics.effect = killed_at(steps) if steps is not None else lambda _: None
+        processor = build_processor(memory, topics)
+        try:
+            for one in taken[acknowledged:]:
+                messages = read([one])
+                for at in range(0, len(messages), size):
+                    processor.deal(messages[at : at + size])
+                acknowledged += 1
+        except Killed:
+            continue
+    return topics
+
+
+def told(topics: Topics) -> dict[str, list[MentionEvent]]:
+    return heard_once(topics.messages(MENTIONS, Heard))
+
+
+@settings(max_examples=150)
+@given(script=scripts(POISON), packs=sizes, size=st.integers(1, 6), kills=st.lists(st.integers(0, 12), max_size=5))
+def test_killed_at_any_step_it_tells_each_brand_what_a_straight_run_tells(
+    script: Script, packs: list[int], size: int, kills: list[int]
+) -> None:
+    taken = packed(records_of(script), packs)
+    whole, resumed = straight(taken, size), with_kills(taken, size, kills)
+    assert told(resumed) == told(whole)
+    assert {letter.id for letter in resumed.letters} == {letter.id for letter in whole.letters}
+
+
+@settings(max_examples=60)
+@given(script=scripts(POISON), packs=sizes, size=st.integers(1, 6), other=st.integers(1, 40))
+def test_how_many_it_deals_with_at_once_changes_nothing(
+    script: Script, packs: list[int], size: int, other: int
+) -> None:
+    taken = packed(records_of(script), packs)
+    assert told(straight(taken, size)) == told(straight(taken, other))
+
+
+@settings(max_examples=60)
+@given(script=scripts(TEXTS), packs=sizes, repeats=st.lists(st.integers(0, 29), max_size=8))
+def test_records_delivered_again_and_posts_heard_again_change_nothing(
+    script: Script, packs: list[int], repeats: list[int]
+) -> None:
+    taken = packed(records_of(script), packs)
+    memory, topics = PostMemory(), Topics()
+    processor = build_processor(memory, topics)
+    deal(processor, taken)
+    before = told(topics)
+    deal(processor, [taken[at % len(taken)] for at in repeats])
+    unchanged = [
+        Record(post=replace(known.mentions[0].post, version=known.version)) for known in memory.posts.values()
+    ]
+    alive = [one for one in unchanged if "delete" not in one.post.version]
+    deal(processor, [one._replace(offset=one.offset + len(taken)) for one in packed(alive, packs)])
+    assert told(topics) == before
+
+
+class Nobody:
+    """States of folds that heard nothing yet."""
+
+    def fold_state(self, fold: str, key: str) -> bytes | None:
+        del fold, key
+        return None
+
+    def fold_keys(self, fold: str) -> list[str]:
+        del fold
+        return []
+
+
+def folded(events: Sequence[MentionEvent]) -> dict[str, Any]:
+    """What the folds make of the cluster's messages, in their order: the last word on each mention, and decisions."""
+    folds = FoldRunner([stage for stage in stages() if not isinstance(stage, Map | Batch)], Nobody())
+    store, mentions = MemoryStore(), dict[str, Mention]()
+    for event in events:
+        commit = Commit()
+        for out in folds.run([event], commit, now=clock()):
+            mentions[out.mention.id] = out.mention
+        commit.mentions = []
+        store.commit(commit)
+    ticks = Commit()
+    folds.run(folds.drain_ticks(), ticks, now=clock())
+    store.commit(ticks)
+    return decided(store) | {"mentions": mentions}
+
+
+def decided(store: MemoryStore) -> dict[str, Any]:
+    return {
+        "incidents": {incident.id: incident for incident in store.incidents(limit=1000)},
+        "alerts": {alert.id: alert for alert in store.alerts(limit=1000)},
+        "orders": {entry.notification.id: entry.notification for entry in store.outbox(limit=1000)},
+    }
+
+
+def embedded(records: Sequence[Record], size: int, corrected: int) -> tuple[dict[str, Any], set[str]]:
+    """What the engine stores; after a page or so, a person corrects everything there is."""
+    store = MemoryStore()
+    engine = build_engine(store)
+    for number, at in enumerate(range(0, len(records), size)):
+        for commit in engine.process(records[at : at + size], [], {}):
+            store.commit(commit)
+        if number == corrected:
+            for mention in store.search(MentionQuery(limit=1000)):
+                store.keep(correction(mention, by="Inna", at=clock(), labels={"sentiment": "positive"}))
+    drained = engine.drain()
+    if drained is not None:
+        store.commit(drained)
+    mentions = {one.id: as_judged(one) for one in store.mentions_beginning("", limit=1000)}
+    return decided(store) | {"mentions": mentions}, {row.id for row in store.dead_letters(limit=1000)}
+
+
+@settings(max_examples=150)
+@given(script=scripts(POISON), packs=sizes, size=st.integers(1, 6), corrected=st.integers(0, 9))
+def test_the_folds_are_told_what_the_engine_tells_them(
+    script: Script, packs: list[int], size: int, corrected: int
+) -> None:
+    records = records_of(script)
+    stored, letters = embedded(records, size, corrected)
+    topics = straight(packed(records, packs), size)
+    events = told(topics)
+    assert folded([event for brand in BRANDS for event in events.get(brand.name, [])]) == stored
+    assert {letter.id for letter in topics.letters} == letters

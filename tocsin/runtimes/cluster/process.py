@@ -1,0 +1,225 @@
+"""From the topic of posts to the topic of mentions: what `tocsin process` does with the posts it was given.
+
+Published first, then remembered; the caller acknowledges last. So what is remembered was published, and a crash
+anywhere leaves records that come again and lead to the same messages, which `alert` knows by their origins.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+from domain.dead_letter import DeadLetter
+from domain.errors import BrokerUnavailable, Refused, StoreUnavailable
+from domain.mention import Mention
+from domain.post import Record
+from storage.cluster import Known, Origin, month_of
+from tocsin.metrics import Metrics
+from tocsin.runtimes.cluster.broker import Outgoing, Received
+from tocsin.runtimes.cluster.intake import Message
+from tocsin.runtimes.cluster.unreadable import unreadable
+from tocsin.runtimes.cluster.wire import MENTIONS, POSTS, POSTS_DEAD, Heard, Reader, backfill, encode
+from tocsin.runtimes.flow import Flow, changes, count_mentions, letter_of, runs, stamped
+from tocsin.stages import Stage
+
+STAGE = "process"
+LEADS_TO = {POSTS: MENTIONS, backfill(POSTS): backfill(MENTIONS)}
+_RECORDS = Reader(Record)
+
+
+class Memory(Protocol):
+    """What was last passed on of every post that ever named a brand."""
+
+    def recall(self, post_ids: Iterable[str]) -> dict[str, Known]:
+        """What is remembered of these posts, by post id."""
+        ...
+
+    def remember(self, posts: Mapping[str, Known]) -> list[str]:
+        """Write each; return the post ids that another process took further meanwhile."""
+        ...
+
+
+class Publisher(Protocol):
+    """Takes records for the topics."""
+
+    def publish(self, records: Sequence[Outgoing]) -> None:
+        """Return once every record is acknowledged; what goes to one partition stays in order."""
+        ...
+
+
+class Arrival(NamedTuple):
+    """A post with its version filled in, and where it stood."""
+
+    topic: str
+    origin: Origin
+    record: Record
+
+
+class _Turn(Struct):
+    """What some posts lead to: messages by topic and brand, and how each changed post is to be remembered."""
+
+    heard: dict[tuple[str, str], list[Heard]] = {}
+    known: dict[str, Known] = {}
+    letters: list[DeadLetter] = []
+    refused: set[Origin] = set()
+    fresh: list[Arrival] = []
+    repeated: list[Arrival] = []
+    redelivered: int = 0
+
+
+class Processor:
+    """Leads posts through the simple stages and says what they change, once for every version of a post."""
+
+    def __init__(
+        self,
+        *,
+        stages: Sequence[Stage],
+        memory: Memory,
+        producer: Publisher,
+        clock: Callable[[], datetime],
+        metrics: Metrics,
+    ) -> None:
+        self._flow = Flow(stages, clock=clock, metrics=metrics)
+        self._memory, self._producer = memory, producer
+        self._clock, self._metrics = clock, metrics
+
+    def deal(self, messages: Sequence[Message]) -> list[bool]:
+        """Deal with messages in their order; when this returns, all that they lead to is durable.
+
+        Says of each whether it became a dead letter. Blocks. Raises BrokerUnavailable and StoreUnavailable: call it
+        again then with the same messages, however much of them was done.
+        """
+        found = [self._arrival(message) for message in messages]
+        self._publish(_Turn(letters=[one for one in found if isinstance(one, DeadLetter)]))
+        refused = self._pass_on([one for one in found if isinstance(one, Arrival)])
+        self._metrics.batch_posts.observe(len(messages))
+        for message in messages:
+            self._metrics.consumed.labels(message.record.topic).inc()
+        return [isinstance(one, DeadLetter) or one.origin in refused for one in found]
+
+    def _arrival(self, message: Message) -> Arrival | DeadLetter:
+        record, found = message.record, message.value
+        if isinstance(found, Record) and not (found.post.created_at.tzinfo and found.post.collected_at.tzinfo):
+            # No stage could compare it with any other time.
+            found = Refused("no_timezone", "the post's created_at or collected_at does not say its time zone")
+        if isinstance(found, Refused):
+            return unreadable(message, found, stage=STAGE, at=self._clock())
+        origin = Origin(f"{record.topic}-{record.partition}", record.offset, message.place)
+        return Arrival(record.topic, origin, stamped(found))
+
+    def _pass_on(self, arrivals: list[Arrival]) -> set[Origin]:
+        """Return the origins of those that were refused. What breaks the whole is sought out by halves."""
+        try:
+            return self._through(arrivals)
+        except (BrokerUnavailable, StoreUnavailable):
+            raise
+        except Exception as error:  # noqa: BLE001  # poison must not stop its partition; it is kept with its reason
+            if len(arrivals) == 1:
+                return self._give_up(arrivals[0], error)
+        half = len(arrivals) // 2
+        return self._pass_on(arrivals[:half]) | self._pass_on(arrivals[half:])
+
+    def _give_up(self, arrival: Arrival, error: Exception) -> set[Origin]:
+        self._publish(_Turn(letters=[letter_of(arrival.record, STAGE, error, at=self._clock())]))
+        return {arrival.origin}
+
+    def _through(self, arrivals: list[Arrival]) -> set[Origin]:
+        refused: set[Origin] = set()
+        while arrivals:
+            turn = self._work_out(arrivals, self._memory.recall({one.record.post.id for one in arrivals}))
+            self._publish(turn)
+            behind = set(self._memory.remember(turn.known)) if turn.known else set()
+            self._account(turn)
+            refused |= turn.refused
+            # Another process passed on another version of these, heard in another line: once more, on top of it.
+            arrivals = [one for one in turn.fresh if one.record.post.id in behind]
+        return refused
+
+    def _work_out(self, arrivals: list[Arrival], remembered: Mapping[str, Known]) -> _Turn:
+        turn = _Turn()
+        for run in runs(arrivals, attrgetter("record.post")):
+            known = {id_: turn.known.get(id_) or remembered.get(id_) for id_ in (one.record.post.id for one in run)}
+            fresh = [one for one in run if _is_fresh(one, known[one.record.post.id], turn)]
+            flowed = self._flow.run(one.record for one in fresh if not one.record.post.deleted)
+            poison = {letter.where for letter in flowed.dead_letters}
+            turn.letters += flowed.dead_letters
+            for one in fresh:
+                post = one.record.post
+                _note(turn, one, flowed.mentions.get(post.id, []), known[post.id])
+                if post.place in poison:
+                    turn.refused.add(one.origin)
+            turn.fresh += fresh
+        return turn
+
+    def _publish(self, turn: _Turn) -> None:
+        """Publish messages and letters together: a post that is remembered is not looked at again."""
+        counted = [
+            (Outgoing(topic, value, brand.encode()), count)
+            for (topic, brand), heard in turn.heard.items()
+            for value, count in encode(heard)
+        ]
+        by_source: dict[str, list[DeadLetter]] = {}
+        for letter in turn.letters:
+            by_source.setdefault(letter.source, []).append(letter)
+        counted += [
+            (Outgoing(POSTS_DEAD, value, source.encode()), count)
+            for source, letters in by_source.items()
+            for value, count in encode(letters)
+        ]
+        if not counted:
+            return
+        self._producer.publish([record for record, _ in counted])
+        for record, count in counted:
+            self._metrics.published.labels(record.topic).inc(count)
+        for letter in turn.letters:
+            self._metrics.dead_letters.labels(letter.stage, letter.reason).inc()
+
+    def _account(self, turn: _Turn) -> None:
+        count = self._metrics
+        for one in turn.fresh:
+            count.posts.labels(one.record.post.source).inc()
+        for one in turn.repeated:
+            count.posts_repeated.labels(one.record.post.source).inc()
+        if turn.redelivered:
+            count.redelivered.labels(STAGE).inc(turn.redelivered)
+        events = (one.event for heard in turn.heard.values() for one in heard)
+        count_mentions(count, (event.mention for event in events if event.change != "deleted"))
+
+
+def read(records: Iterable[Received]) -> list[Message]:
+    """Read the messages of records of posts, in order."""
+    return [
+        Message(record, place, value) for record in records for place, value in enumerate(_RECORDS.read(record.value))
+    ]
+
+
+def _is_fresh(one: Arrival, known: Known | None, turn: _Turn) -> bool:
+    if known is None:
+        return True
+    if known.heard(one.origin):
+        turn.redelivered += 1
+        return False
+    if known.version == one.record.post.version:
+        turn.repeated.append(one)
+        return False
+    return True
+
+
+def _note(turn: _Turn, one: Arrival, mentions: Sequence[Mention], known: Known | None) -> None:
+    """Say what one version changes, and remember it; a post that never named a brand is not remembered."""
+    post = one.record.post
+    before = known.mentions if known else ()
+    events = list(changes(post, mentions, before))
+    if known is None and not events:
+        return
+    month = known.month if known else month_of(post)
+    for event in events:
+        heard = Heard(event=event, origin=one.origin, month=month)
+        turn.heard.setdefault((LEADS_TO[one.topic], event.brand), []).append(heard)
+    after = {mention.id: mention for mention in (*before, *(event.mention for event in events))}.values()
+    if known:
+        turn.known[post.id] = known.followed(version=post.version, origin=one.origin, mentions=tuple(after))
+    else:
+        turn.known[post.id] = Known(version=post.version, origin=one.origin, month=month, mentions=tuple(after))
