@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from email import message_from_bytes
+from email.policy import default
 from http import HTTPStatus
 from itertools import combinations
 from pathlib import Path
@@ -212,11 +213,11 @@ async def test_the_loader_sends_the_file_as_kibana_wants_it(server: ScriptedServ
     (asked,) = server.asked
     assert asked.query == {"overwrite": "true"}
     assert "kbn-xsrf" in asked.headers
-    form = message_from_bytes(f"content-type: {asked.headers['content-type']}\r\n\r\n".encode() + asked.body)
-    (part,) = form.get_payload()
-    assert part.get_param("name", header="content-disposition") == "file"  # type: ignore[union-attr]
-    assert part.get_filename().endswith(".ndjson")  # type: ignore[union-attr]
-    assert part.get_payload(decode=True) == FILE.read_bytes()  # type: ignore[union-attr]
+    head = f"content-type: {asked.headers['content-type']}\r\n\r\n".encode()
+    (part,) = message_from_bytes(head + asked.body, policy=default).iter_parts()
+    assert part["content-disposition"].params["name"] == "file"
+    assert part["content-disposition"].params["filename"].endswith(".ndjson")
+    assert part.get_payload(decode=True) == FILE.read_bytes()
 
 
 async def test_the_loader_waits_while_kibana_comes_up(server: ScriptedServer, tmp_path: Path) -> None:
