@@ -23,6 +23,34 @@ fetch_servers() {
   cp pom.xml "$services/pom.xml"
 }
 
+# A JDK that Elasticsearch runs on: 21 or later.
+new_jdk() {
+  local home version
+  for home in "${ES_JAVA_HOME:-}" "${JAVA_HOME:-}" /usr/lib/jvm/*; do
+    version="$("$home/bin/javac" -version 2>/dev/null | grep -oE '[0-9]+' | head -n 1)" || continue
+    if [ "$version" -ge 21 ]; then
+      echo "$home"
+      return
+    fi
+  done
+  echo "services: Elasticsearch needs a JDK 21 or later: install one, or set ES_JAVA_HOME" >&2
+  return 1
+}
+
+# The fetched Elasticsearch cannot make an API key, for want of a few analysers. They are built against its own jars.
+build_analysis() {
+  local plugin="$services/elasticsearch/plugins/tocsin-analysis" home
+  if cmp --silent analysis/Analysis.java "$plugin/Analysis.java"; then return; fi
+  home="$(new_jdk)"
+  rm -rf "$plugin"
+  mkdir -p "$plugin/classes"
+  "$home/bin/javac" --release 21 -cp "$services/elasticsearch/lib/*" -d "$plugin/classes" analysis/Analysis.java
+  "$home/bin/jar" --create --file "$plugin/analysis.jar" -C "$plugin/classes" .
+  rm -r "$plugin/classes"
+  cp analysis/plugin-descriptor.properties "$plugin/"
+  cp analysis/Analysis.java "$plugin/"
+}
+
 # Debian starts a daemon as it installs it, and again at boot; tests start their own.
 install_quietly() {
   local policy=/usr/sbin/policy-rc.d
@@ -48,4 +76,5 @@ install_tools() {
 }
 
 fetch_servers
+build_analysis
 install_tools

@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from elasticsearch import AuthenticationException, Elasticsearch
+from elasticsearch import AuthenticationException, BadRequestError, Elasticsearch
 from elasticsearch import ConnectionError as NotReached
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
@@ -123,6 +123,24 @@ def test_a_secure_elasticsearch_serves_who_shows_the_key_and_nobody_else(
         stranger = Elasticsearch(secure_elastic.address, ca_certs=str(secure_elastic.ca_file), **credentials)
         with stranger, pytest.raises(AuthenticationException):
             stranger.get(index=index, id="1")
+
+
+def test_a_secure_elasticsearch_knows_word_forms(secure_elastic: ElasticServer) -> None:
+    forms = {
+        "russian": "рейсы рейсами",
+        "czech": "letadla letadlem",
+        "english": "flight flights",
+        "arabic": "كتاب الكتاب",
+    }
+    with Elasticsearch(**secure_elastic.client) as client:
+        for analyser, text in forms.items():
+            first, second = client.indices.analyze(analyzer=analyser, text=text)["tokens"]
+            assert first["token"] == second["token"]
+
+
+def test_a_plain_elasticsearch_has_no_analyser_of_a_language(elastic: ElasticServer) -> None:
+    with Elasticsearch(**elastic.client) as client, pytest.raises(BadRequestError):
+        client.indices.analyze(analyzer="russian", text="рейсы")
 
 
 def test_the_key_of_a_secure_elasticsearch_holds_after_a_restart(secure_elastic: ElasticServer) -> None:

@@ -16,6 +16,8 @@ from tests.kit.services import ElasticServer, KafkaServer, missing
 
 SERVERS = ("kafka", "elastic", "secure_kafka", "secure_elastic")
 GROUP = "services"
+# On two cores Elasticsearch starts in half the time without the second compiler. Benchmarks start their own, with it.
+_QUICK = "-XX:TieredStopAtLevel=1"
 _started: dict[str, Process] = {}
 S = TypeVar("S", bound=Process)
 
@@ -60,26 +62,29 @@ def _serve(name: str, make: Callable[[], S]) -> Iterator[S]:
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
     """A Kafka open to everyone on this machine."""
-    yield from _serve("kafka", lambda: KafkaServer(tmp_path_factory.mktemp("kafka")))
+    yield from _serve("kafka", lambda: KafkaServer(tmp_path_factory.mktemp("kafka"), java=f"-Xmx512m {_QUICK}"))
 
 
 @pytest.fixture(scope="session")
 def elastic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ElasticServer]:
     """An Elasticsearch open to everyone on this machine."""
-    yield from _serve("elastic", lambda: ElasticServer(tmp_path_factory.mktemp("elastic")))
+    yield from _serve(
+        "elastic", lambda: ElasticServer(tmp_path_factory.mktemp("elastic"), java=f"-Xms1g -Xmx1g {_QUICK}")
+    )
 
 
 @pytest.fixture(scope="session")
 def secure_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
     """A Kafka with TLS and passwords."""
-    yield from _serve("secure_kafka", lambda: KafkaServer(tmp_path_factory.mktemp("kafka"), secure=True, heap="256m"))
+    folder = tmp_path_factory.mktemp("kafka")
+    yield from _serve("secure_kafka", lambda: KafkaServer(folder, secure=True, java=f"-Xmx256m {_QUICK}"))
 
 
 @pytest.fixture(scope="session")
 def secure_elastic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ElasticServer]:
-    """An Elasticsearch with TLS and keys."""
-    folder = tmp_path_factory.mktemp("elastic")
-    yield from _serve("secure_elastic", lambda: ElasticServer(folder, secure=True, heap="512m"))
+    """An Elasticsearch with TLS, keys and the analysers of four languages."""
+    folder, java = tmp_path_factory.mktemp("elastic"), f"-Xms512m -Xmx512m {_QUICK}"
+    yield from _serve("secure_elastic", lambda: ElasticServer(folder, secure=True, languages=True, java=java))
 
 
 @pytest.fixture(autouse=True)

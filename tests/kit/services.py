@@ -20,7 +20,7 @@ _KAFKA_JAVA, _ELASTIC_JAVA = 17, 21
 
 def missing() -> str:
     """What a test of the real servers lacks here and how to get it, in one line; empty where all is there."""
-    if not (SERVICES / "pom.xml").exists():
+    if not (SERVICES / "pom.xml").exists() or not (_ELASTIC / "plugins" / "tocsin-analysis").exists():
         return "the real Kafka and Elasticsearch are not fetched: run `make services`"
     if java_home(_ELASTIC_JAVA) is None or java_home(_KAFKA_JAVA) is None:
         return f"Kafka and Elasticsearch need Java: install a JDK {_ELASTIC_JAVA} or later, or set ES_JAVA_HOME"
@@ -37,13 +37,15 @@ def _java(at_least: int) -> str:
 class KafkaServer(Process):
     """Apache Kafka in KRaft mode. `secure`: TLS, and SASL as `USER` with `PASSWORD` by SCRAM or PLAIN.
 
-    Topics are not made by themselves, and a group rebalances at once.
+    Topics are not made by themselves, and a group rebalances at once. `java`: options of the virtual machine.
     """
 
-    def __init__(self, folder: Path, *, port: int | None = None, secure: bool = False, heap: str = "512m") -> None:
+    def __init__(
+        self, folder: Path, *, port: int | None = None, secure: bool = False, java: str = "-Xmx512m"
+    ) -> None:
         super().__init__(folder, port=port)
         self.secure = secure
-        self._heap = heap
+        self._options = java
         self._controller = free_port()
         self._tls = certificates(folder / "tls") if secure else None
 
@@ -97,7 +99,7 @@ class KafkaServer(Process):
         return self.folder / "kraft.properties"
 
     def _java(self) -> list[str]:
-        return [_java(_KAFKA_JAVA), f"-Xmx{self._heap}", "-cp", f"{_KAFKA}/*"]
+        return [_java(_KAFKA_JAVA), *self._options.split(), "-cp", f"{_KAFKA}/*"]
 
     def _settings(self) -> dict[str, object]:
         protocol = "SASL_SSL" if self.secure else "PLAINTEXT"
@@ -150,15 +152,25 @@ class KafkaServer(Process):
 class ElasticServer(Process):
     """Elasticsearch, the build that its own integration tests use. `secure`: TLS, and an API key that may do all.
 
-    Indices are not made by themselves. Where this process is root, the server runs as nobody with root's way to
-    files: it refuses to run as root, and the folders that pytest makes are closed to others.
+    `languages`: with the analysers of Russian, Arabic, Czech and English, which that build lacks. Indices are not
+    made by themselves. `java`: options of the virtual machine. Where this process is root, the server runs as nobody
+    with root's way to files: it refuses to run as root, and the folders that pytest makes are closed to others.
     """
 
-    def __init__(self, folder: Path, *, port: int | None = None, secure: bool = False, heap: str = "1g") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int | None = None,
+        secure: bool = False,
+        languages: bool = False,
+        java: str = "-Xms1g -Xmx1g",
+    ) -> None:
         super().__init__(folder, port=port)
         self.secure = secure
         self.api_key = ""
-        self._heap = heap
+        self._languages = languages
+        self._options = java
         self._transport = free_port()
         self._tls = certificates(folder / "config" / "tls") if secure else None
 
@@ -185,14 +197,14 @@ class ElasticServer(Process):
         (self._config / "elasticsearch.yml").write_text("\n".join(lines) + "\n")
         (self.folder / "tmp").mkdir(exist_ok=True)
         if self.secure and not (self._config / "elasticsearch.keystore").exists():
-            for words, said in ((("create",), ""), (("add", "--stdin", "bootstrap.password"), PASSWORD)):
-                subprocess.run(
-                    [*_as_nobody(), str(_ELASTIC / "bin" / "elasticsearch-keystore"), *words],
-                    env=os.environ | self.environment(),
-                    input=said.encode(),
-                    check=True,
-                    capture_output=True,
-                )
+            tool = str(_ELASTIC / "bin" / "elasticsearch-keystore")
+            subprocess.run(
+                [*_as_nobody(), tool, "add", "--force", "--stdin", "bootstrap.password"],
+                env=os.environ | self.environment(),
+                input=PASSWORD.encode(),
+                check=True,
+                capture_output=True,
+            )
 
     def command(self) -> list[str]:
         return [*_as_nobody(), str(_ELASTIC / "bin" / "elasticsearch")]
@@ -200,17 +212,18 @@ class ElasticServer(Process):
     def environment(self) -> dict[str, str]:
         return {
             "ES_JAVA_HOME": str(java_home(_ELASTIC_JAVA)),
-            "ES_JAVA_OPTS": f"-Xms{self._heap} -Xmx{self._heap}",
+            "ES_JAVA_OPTS": self._options,
             "ES_PATH_CONF": str(self._config),
             "ES_TMPDIR": str(self.folder / "tmp"),
-            "CLI_JAVA_OPTS": "-Xmx64m",
+            "CLI_JAVA_OPTS": "-Xmx64m -XX:TieredStopAtLevel=1",
         }
 
     def answers(self) -> bool:
         try:
             told = self._ask("GET", "/_cluster/health?wait_for_status=yellow&timeout=1s")
             if told.is_success and self.secure and not self.api_key:
-                self.api_key = self._ask("POST", "/_security/api_key", {"name": "tests"}).json()["encoded"]
+                made = self._ask("POST", "/_security/api_key", {"name": "tests"})
+                self.api_key = made.raise_for_status().json()["encoded"]
         except httpx.TransportError:
             return False
         return told.is_success
@@ -238,6 +251,7 @@ class ElasticServer(Process):
             "path.logs": self.folder / "logs",
             "action.auto_create_index": no,
             "cluster.routing.allocation.disk.threshold_enabled": no,
+            "tocsin.languages": yes if self._languages else no,
             "xpack.ml.enabled": no,
             "xpack.security.enabled": yes if self.secure else no,
             **({} if self._tls is None else {
