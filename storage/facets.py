@@ -1,7 +1,7 @@
 """What mentions are filtered and counted by, the same in every store."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from domain.judgement import Judgement
@@ -9,7 +9,7 @@ from domain.mention import Mention
 from storage.store import StatRow
 
 FACETS = ("sentiment", "urgency", "theme", "network", "lang")
-"""Names of the filters of MentionQuery and columns of the SQLite store, in the order of `facets`."""
+"""Names of the filters of MentionQuery and of the stores' columns and fields, in the order of `facets`."""
 
 _UNSCORED = Judgement(sentiment="unscored", urgency="unscored", theme="unscored", model="")
 
@@ -27,6 +27,11 @@ def tally(groups: Iterable[tuple[Any, ...]]) -> list[StatRow]:
         counters = brands.setdefault(brand, tuple(Counter() for _ in FACETS))
         for counter, facet in zip(counters, facets, strict=True):
             counter[facet] += number
+    return stat_rows(brands)
+
+
+def stat_rows(brands: Mapping[str, Sequence[Counter[str]]]) -> list[StatRow]:
+    """Make each brand's counters, one for each of FACETS, a row; most mentions first."""
     rows = [
         StatRow(
             brand=brand, mentions=counters[0].total(), sentiments=dict(counters[0]), urgencies=dict(counters[1]),

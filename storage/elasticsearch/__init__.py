@@ -2,7 +2,18 @@
 
 from storage.elasticsearch.brands import BrandStates, Held
 from storage.elasticsearch.client import Cluster, Settings
+from storage.elasticsearch.leases import LeasedOutbox
+from storage.elasticsearch.opening import open_store
 from storage.elasticsearch.posts import PostMemory
-from storage.elasticsearch.schema import Schema
+from storage.elasticsearch.store import ElasticsearchStore
 
-__all__ = ["BrandStates", "Cluster", "Held", "PostMemory", "Schema", "Settings"]
+__all__ = [
+    "BrandStates",
+    "Cluster",
+    "ElasticsearchStore",
+    "Held",
+    "LeasedOutbox",
+    "PostMemory",
+    "Settings",
+    "open_store",
+]

@@ -7,7 +7,6 @@ import msgspec
 import zstandard
 from msgspec import Struct
 
-from domain.errors import StoreError
 from domain.ids import stable_id
 from storage.cluster import BrandState
 from storage.elasticsearch.bulk import Write, bulk
@@ -63,10 +62,7 @@ class BrandStates:
         A conflict means that another process has saved the brand (or this one has, and the answer was lost): load it
         again. Raises StoreUnavailable, and then nobody knows which were written: load all again.
         """
-        outcome = bulk(self._cluster, [self._write(one) for one in held])
-        if outcome.refused:
-            first = outcome.refused[0]
-            raise StoreError(f"{len(outcome.refused)} brands cannot be saved ({first.reason}: {first.detail})")
+        outcome = bulk(self._cluster, [self._write(one) for one in held]).require()
         saved: dict[str, Held | None] = {}
         for number, one in enumerate(held):
             place = outcome.places.get(number)

@@ -6,8 +6,9 @@ from typing import Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from domain.errors import StoreUnavailable
+from domain.errors import StoreError, StoreUnavailable
 from storage.elasticsearch.client import ABSENT_INDEX, Cause, Cluster
 
 LARGEST_REQUEST = 8_000_000
@@ -41,6 +42,7 @@ class Write(Struct, frozen=True, gc=False):
 class Refusal(Struct, frozen=True, kw_only=True):
     """A document that Elasticsearch will never take: `reason` is its short word, `detail` its sentence."""
 
+    number: int
     index: str
     id: str
     reason: str
@@ -64,6 +66,23 @@ class Outcome(Struct, kw_only=True):
     def written(self) -> int:
         """How many were written."""
         return len(self.places)
+
+    def renumbered(self, numbers: Sequence[int], all_given: int) -> "Outcome":
+        """The same, where write n stands for the given number `numbers[n]`; the other given ones were overtaken."""
+        left_out = sorted(set(range(all_given)) - set(numbers))
+        return Outcome(
+            places={numbers[number]: place for number, place in self.places.items()},
+            overtaken=[*(numbers[number] for number in self.overtaken), *left_out],
+            refused=[replace(refusal, number=numbers[refusal.number]) for refusal in self.refused],
+            pushed_back=self.pushed_back,
+        )
+
+    def require(self) -> "Outcome":
+        """Raise StoreError if any was refused: what is written here, no post decides the shape of."""
+        if self.refused:
+            number, one = len(self.refused), self.refused[0]
+            raise StoreError(f"Elasticsearch refuses {number} documents of {one.index}: {one.reason}, {one.detail}")
+        return self
 
 
 class _Item(Struct):
@@ -122,7 +141,7 @@ class _Sender:
     def send(self, numbers: list[int]) -> list[int]:
         """Send these once; return the numbers of those to be sent again."""
         body = b"".join(_lines(self._writes[number]) for number in numbers)
-        answer = self._cluster.ask("POST", "/_bulk", body, also=(_TOO_LARGE, *_BUSY), **self._params)
+        answer = self._cluster.ask("POST", "/_bulk", body, params=self._params, also=(_TOO_LARGE, *_BUSY))
         if answer.status in _BUSY:
             return numbers
         if answer.status == _TOO_LARGE:
@@ -168,7 +187,9 @@ class _Sender:
 
     def _refuse(self, number: int, reason: str, detail: str) -> None:
         write = self._writes[number]
-        self.outcome.refused.append(Refusal(index=write.index, id=write.id, reason=reason, detail=detail))
+        self.outcome.refused.append(
+            Refusal(number=number, index=write.index, id=write.id, reason=reason, detail=detail)
+        )
 
 
 def _requests(writes: Iterable[Write]) -> Iterator[list[int]]:

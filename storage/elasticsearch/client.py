@@ -4,6 +4,8 @@ Bodies and answers are bytes, so that each caller encodes and decodes exactly wh
 """
 
 import ssl
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -96,7 +98,13 @@ class Cluster:
         return self.settings.prefix + index
 
     def ask(
-        self, method: str, path: str, body: Any = None, *, also: tuple[int, ...] = (), **params: str | int
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        params: Mapping[str, str] = MappingProxyType({}),
+        also: tuple[int, ...] = (),
     ) -> Answer:
         """Send a request; `body` is encoded as JSON unless it is bytes, and bytes are lines for a bulk.
 

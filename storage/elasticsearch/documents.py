@@ -20,6 +20,7 @@ MOST_WORDS = 20_000
 """Different words of a text that are indexed."""
 LONGEST_WORD = 120
 """Letters of a word that are indexed; Elasticsearch cuts at 255 UTF-16 units."""
+_LONGEST_KEY = 512
 _LONGEST_EXACT = 250
 _KEPT_OF_EXACT = 200
 _LONGEST_TEXT = 100_000
@@ -153,6 +154,15 @@ def exact(value: str) -> str:
     """A value to filter by, short enough for Elasticsearch to hold however long it is; different ones stay so."""
     value = clean(value)
     return value if len(value) <= _LONGEST_EXACT else value[:_KEPT_OF_EXACT] + stable_id(value)
+
+
+def key(name: str) -> str:
+    """The id of a document named so; Elasticsearch takes 1 to 512 bytes."""
+    return (
+        name
+        if 0 < len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_KEY and clean(name) == name
+        else stable_id(name)
+    )
 
 
 def _words(mention: Mention) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from msgspec import Struct
 
-from domain.errors import StoreError
 from storage.cluster import Known
 from storage.elasticsearch.bulk import Write, bulk
 from storage.elasticsearch.client import Cluster
@@ -50,10 +49,7 @@ class PostMemory:
             Write(self._index, post_id, _source(known.month, bodies[post_id]), version=known.revision, above=True)
             for post_id, known in posts.items()
         ]
-        outcome = bulk(self._cluster, writes)
-        if outcome.refused:
-            first = outcome.refused[0]
-            raise StoreError(f"{len(outcome.refused)} posts cannot be remembered ({first.reason}: {first.detail})")
+        outcome = bulk(self._cluster, writes).require()
         behind = [writes[number].id for number in outcome.overtaken]
         stored = self._bodies(behind)
         return [post_id for post_id in behind if stored.get(post_id) != bodies[post_id]]

@@ -14,6 +14,8 @@ AT_ONCE = 1_000
 DEEPEST = 10_000
 """How far a search may be paged by number; what lies deeper is paged by place."""
 _KEEP_ALIVE = "5m"
+_LENIENT = {"ignore_unavailable": "true"}
+"""Before the first mention there is no index of mentions."""
 _SOURCE = msgspec.Raw(b"{}")
 
 Query = dict[str, Any]
@@ -56,16 +58,17 @@ class _Documents(Struct):
     docs: list[Document]
 
 
+class _Total(Struct):
+    value: int = 0
+
+
 class _Hits(Struct):
+    total: _Total = msgspec.field(default_factory=_Total)
     hits: list[Document] = []
 
 
 class _Found(Struct):
     hits: _Hits = msgspec.field(default_factory=_Hits)
-
-
-class _Count(Struct):
-    count: int
 
 
 class _Point(Struct):
@@ -75,7 +78,6 @@ class _Point(Struct):
 _BODY = msgspec.json.Decoder(_Body)
 _DOCUMENTS = msgspec.json.Decoder(_Documents)
 _FOUND = msgspec.json.Decoder(_Found)
-_COUNT = msgspec.json.Decoder(_Count)
 _POINT = msgspec.json.Decoder(_Point)
 
 
@@ -84,17 +86,20 @@ def documents(cluster: Cluster, index: str, ids: Iterable[str]) -> dict[str, Doc
 
     Raises StoreUnavailable when any of them cannot be read.
     """
-    found: dict[str, Document] = {}
-    wanted = list(dict.fromkeys(ids))
-    for start in range(0, len(wanted), AT_ONCE):
-        asked: Any = {"ids": wanted[start : start + AT_ONCE]}
-        answer = cluster.ask("POST", f"/{index}/_mget", asked)
-        for one in _DOCUMENTS.decode(answer.body).docs:
+    return {one.id: one for one in documents_at(cluster, [(index, name) for name in dict.fromkeys(ids)])}
+
+
+def documents_at(cluster: Cluster, places: Sequence[tuple[str, str]]) -> list[Document]:
+    """Read documents of any (index, id) in real time; absent ones are left out. Raises as `documents` does."""
+    found: list[Document] = []
+    for start in range(0, len(places), AT_ONCE):
+        asked = [{"_index": index, "_id": name} for index, name in places[start : start + AT_ONCE]]
+        for one in _DOCUMENTS.decode(cluster.ask("POST", "/_mget", {"docs": asked}).body).docs:
             if one.found:
-                found[one.id] = one
+                found.append(one)
             elif one.error is not None and one.error.type != ABSENT_INDEX:
                 # What cannot be read now must not pass for what is not there.
-                raise StoreUnavailable(f"{index} in Elasticsearch cannot be read now ({one.error.type})")
+                raise StoreUnavailable(f"{one.index} in Elasticsearch cannot be read now ({one.error.type})")
     return found
 
 
@@ -107,36 +112,41 @@ def find(
         return []
     if start + size <= DEEPEST:
         body = {"query": query, "sort": sort, "from": start, "size": size, **more}
-        return _page(cluster, f"/{index}/_search", body, ignore_unavailable="true")
+        return _search(cluster, index, body).hits
     return list(islice(scan(cluster, index, query, sort, **more), start, start + size))
 
 
 def scan(
     cluster: Cluster, index: str, query: Query, sort: Sort, *, first: int = AT_ONCE, **more: Any
 ) -> Iterator[Document]:
-    """Everything that a query finds, in order, from one unchanging state of the index; `first` to begin with."""
-    answer = cluster.ask("POST", f"/{index}/_pit", keep_alive=_KEEP_ALIVE, ignore_unavailable="true")
+    """Everything that a query finds, in order; `first` documents to begin with.
+
+    Usually those are all, and one request is enough. What follows comes from one unchanging state of the index.
+    """
+    asked = {"query": query, "sort": sort, "size": first, **more}
+    found = _search(cluster, index, asked).hits
+    yield from found
+    if len(found) < first:
+        return
+    answer = cluster.ask("POST", f"/{index}/_pit", params={"keep_alive": _KEEP_ALIVE, **_LENIENT})
     point = _POINT.decode(answer.body).id
     try:
-        size, after = first, {}
-        while True:
-            body = {
-                "query": query, "sort": sort, "size": size, **after, **more,
-                "pit": {"id": point, "keep_alive": _KEEP_ALIVE},
-            }  # fmt: skip
-            found = _page(cluster, "/_search", body)
+        asked |= {"size": AT_ONCE, "pit": {"id": point, "keep_alive": _KEEP_ALIVE}}
+        while found:
+            found = _search(cluster, "", {**asked, "search_after": found[-1].place}).hits
             yield from found
-            if len(found) < size:
-                return
-            size, after = AT_ONCE, {"search_after": found[-1].place}
     finally:
         cluster.ask("DELETE", "/_pit", {"id": point}, also=(404,))
 
 
 def count(cluster: Cluster, index: str, query: Query) -> int:
     """How many documents a query finds."""
-    answer = cluster.ask("POST", f"/{index}/_count", {"query": query}, ignore_unavailable="true")
-    return _COUNT.decode(answer.body).count
+    return _search(cluster, index, {"query": query, "size": 0, "track_total_hits": True}).total.value
+
+
+def aggregate(cluster: Cluster, index: str, query: Query, aggregations: dict[str, Any]) -> bytes:
+    """What the server says that it adds up of all that a query finds, as JSON."""
+    return _whole(cluster, index, {"query": query, "size": 0, "aggs": aggregations, "track_total_hits": False})
 
 
 def everything(parts: Sequence[Query]) -> Query:
@@ -149,8 +159,12 @@ def latest_first() -> Sort:
     return [{"at_micros": "desc"}, {"id": "asc"}]
 
 
-def _page(cluster: Cluster, path: str, body: Any, **params: str) -> list[Document]:
-    body = {"_source": ["body"], "track_total_hits": False, **body}
-    # Part of an answer would pass for all of it.
-    answer = cluster.ask("POST", path, body, allow_partial_search_results="false", **params)
-    return _FOUND.decode(answer.body).hits.hits
+def _search(cluster: Cluster, index: str, body: dict[str, Any]) -> "_Hits":
+    return _FOUND.decode(_whole(cluster, index, {"_source": ["body"], "track_total_hits": False, **body})).hits
+
+
+def _whole(cluster: Cluster, index: str, body: dict[str, Any]) -> bytes:
+    """Search an index, or without one the point in time that the body names. A part of an answer is none."""
+    lenient = _LENIENT if index else {}
+    path = f"/{index}/_search" if index else "/_search"
+    return cluster.ask("POST", path, body, params={"allow_partial_search_results": "false", **lenient}).body

@@ -1,9 +1,11 @@
 """The shape of the indices, chosen by what the cluster says it has; made and brought up to date by any process."""
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from domain.query import terms
 from storage.elasticsearch import brands, posts
@@ -19,6 +21,7 @@ LANGUAGES = {"ru": "russian", "ar": "arabic", "cs": "czech", "en": "english"}
 """Sub-fields of `text`, and the analyser of each, where the cluster has it."""
 _BAD_REQUEST, _ABSENT = 400, 404
 _PRIORITY = 500
+_LOOK_EVERY = 60.0
 
 Mapping = dict[str, Any]
 
@@ -112,6 +115,7 @@ FIXED: dict[str, Mapping] = {
         **_AT,
         **_each(["receiver", "incident", "kind", "status", "error", "leased_by"], _KEYWORD),
         **_each(["place", "next_micros", "leased_until_micros"], _ORDER),
+        "has_handle": {"type": "boolean"},
         "attempts": _NUMBER,
         "sent_at": _DATE,
         "sent_micros": _ORDER,
@@ -124,13 +128,26 @@ _REFRESH = {posts.INDEX: "30s", brands.INDEX: "30s", MENTIONS: "5s"}
 """How soon searches see what is written, where the default second would cost more than it gives."""
 
 
+class _Meta(Struct):
+    words: str = ""
+
+
+class _Mappings(Struct):
+    meta: _Meta = msgspec.field(default_factory=_Meta, name="_meta")
+
+
+class _Shape(Struct):
+    mappings: _Mappings = msgspec.field(default_factory=_Mappings)
+
+
 class Schema:
     """Makes the indices of one installation, and knows which of the month indices there are."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self.mentions = cluster.name(MENTIONS)
-        self._made: set[str] = set()
+        self._outdated: list[str] = []
+        self._look_at = 0.0
 
     def ensure(self) -> None:
         """Make what is missing and add fields that are new; any number of processes may do it at once."""
@@ -161,6 +178,19 @@ class Schema:
         names = msgspec.json.decode(answer.body, type=dict[str, Any])
         start = len(self.mentions) + 1
         return {name[start:].replace(".", "-"): name for name in sorted(names)}
+
+    def outdated(self) -> list[str]:
+        """The month indices whose words were made with other word forms; looked up anew once a minute."""
+        now = time.monotonic()
+        if now >= self._look_at:
+            # `dynamic` is there for the indices that say nothing of their words.
+            wanted = {"filter_path": "*.mappings._meta.words,*.mappings.dynamic"}
+            answer = self._cluster.ask("GET", f"/{self.mentions}/_mapping", params=wanted, also=(_ABSENT,))
+            current = stamp(terms)
+            shapes = msgspec.json.decode(answer.body, type=dict[str, _Shape]) if answer.status != _ABSENT else {}
+            self._outdated = [name for name, shape in shapes.items() if shape.mappings.meta.words != current]
+            self._look_at = now + _LOOK_EVERY
+        return self._outdated
 
     def mention_shape(self) -> Mapping:
         """The fields of a mention on this cluster."""

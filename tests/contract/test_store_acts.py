@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from domain.act import Acknowledge
 from domain.mention import MentionQuery
 from domain.post import Engagement
-from storage.store import Commit, Store
+from storage.store import Commit, MentionStore
 from tests.kit.stores import (
     at,
     correct,
@@ -16,7 +16,7 @@ from tests.kit.stores import (
 )
 
 
-def test_a_correction_is_shown_searched_and_counted_and_the_model_s_word_is_kept(store: Store) -> None:
+def test_a_correction_is_shown_searched_and_counted_and_the_model_s_word_is_kept(store: MentionStore) -> None:
     told = mention(post(), judgement=judged("negative", "normal", "delivery"))
     store.commit(Commit(mentions=[told]))
     store.keep(correct(told, sentiment="positive", urgency="low", by="Inna"))
@@ -35,7 +35,7 @@ def test_a_correction_is_shown_searched_and_counted_and_the_model_s_word_is_kept
     assert store.mention(told.id) == store.mentions_of(told.post.id)[0] == replace(told, judgement=wanted)
 
 
-def test_the_same_act_twice_changes_nothing(store: Store) -> None:
+def test_the_same_act_twice_changes_nothing(store: MentionStore) -> None:
     told = mention(post(), judgement=judged())
     store.commit(Commit(mentions=[told]))
     store.keep(correct(told, sentiment="positive"))
@@ -45,7 +45,7 @@ def test_the_same_act_twice_changes_nothing(store: Store) -> None:
     assert store.acts() == [correct(told, sentiment="positive")]
 
 
-def test_a_mention_read_again_stays_corrected(store: Store) -> None:
+def test_a_mention_read_again_stays_corrected(store: MentionStore) -> None:
     told = mention(post(), judgement=judged())
     store.commit(Commit(mentions=[told]))
     store.keep(correct(told, theme="staff"))
@@ -59,7 +59,7 @@ def test_a_mention_read_again_stays_corrected(store: Store) -> None:
     assert store.mention(told.id) == replace(before, post=seen_again.post, deleted_at=at(3))
 
 
-def test_an_edit_of_the_text_ends_a_correction_and_keeps_the_act(store: Store) -> None:
+def test_an_edit_of_the_text_ends_a_correction_and_keeps_the_act(store: MentionStore) -> None:
     first, second = post(), post(text="Aurora Air found my bag", version="2")
     told, edited = mention(first, judgement=judged()), mention(second, judgement=judged("positive", "low", "praise"))
     act = correct(told, sentiment="neutral")
@@ -73,7 +73,7 @@ def test_an_edit_of_the_text_ends_a_correction_and_keeps_the_act(store: Store) -
     assert back.judgement.corrected_by == "Inna", "the text that was judged is back, and so is the word on it"
 
 
-def test_a_correction_may_come_before_its_mention(store: Store) -> None:
+def test_a_correction_may_come_before_its_mention(store: MentionStore) -> None:
     told = mention(post(), judgement=judged())
     store.keep(correct(told, urgency="critical"))
     assert store.mention(told.id) is None
@@ -81,7 +81,7 @@ def test_a_correction_may_come_before_its_mention(store: Store) -> None:
     assert store.count(MentionQuery(urgency="critical")) == 1
 
 
-def test_the_latest_word_on_each_task_counts_whenever_it_arrives(store: Store) -> None:
+def test_the_latest_word_on_each_task_counts_whenever_it_arrives(store: MentionStore) -> None:
     told = mention(post(), judgement=judged("negative", "normal"))
     store.commit(Commit(mentions=[told]))
     store.keep(correct(told, act_id="c2", minutes=9, sentiment="positive", by="Dana"))
@@ -92,7 +92,7 @@ def test_the_latest_word_on_each_task_counts_whenever_it_arrives(store: Store) -
     assert found.judgement.model_said == {"sentiment": "negative", "urgency": "normal"}
 
 
-def test_review_lists_what_the_model_is_unsure_of_until_somebody_judges_it(store: Store) -> None:
+def test_review_lists_what_the_model_is_unsure_of_until_somebody_judges_it(store: MentionStore) -> None:
     unsure = mention(post("1"), judgement=judged("negative", review="sentiment 0.41"))
     doubted = mention(post("2", minutes=1), judgement=judged("positive", review="urgency 0.38"))
     store.commit(Commit(mentions=[unsure, doubted, mention(post("3"), judgement=judged()), mention(post("4"))]))
@@ -106,7 +106,7 @@ def test_review_lists_what_the_model_is_unsure_of_until_somebody_judges_it(store
     assert ids(store, review=True) == [], "read again, it is still judged"
 
 
-def test_acts_come_in_order_of_time_by_brand_and_since(store: Store) -> None:
+def test_acts_come_in_order_of_time_by_brand_and_since(store: MentionStore) -> None:
     ours, theirs = mention(post("1")), mention(post("2"), brand="Borealis Jet")
     first = correct(ours, act_id="c1", minutes=1, theme="staff")
     second = correct(theirs, act_id="c2", minutes=2, theme="staff")

@@ -4,7 +4,7 @@ import pytest
 
 from domain.dead_letter import RAW_LIMIT
 from domain.errors import StoreError
-from storage.store import NEAR_MISSES_KEPT, Commit, FoldState, Store
+from storage.store import NEAR_MISSES_KEPT, Commit, MentionStore
 from tests.kit.stores import (
     alert,
     at,
@@ -15,21 +15,13 @@ from tests.kit.stores import (
 )
 
 
-def test_state_cursor_and_incident_replace_what_was_there(store: Store) -> None:
-    for number in (1, 2):
-        store.commit(
-            Commit(
-                folds=[FoldState(fold="f", key="b", state=b"%d" % number)],
-                cursors={"s": b"%d" % number},
-                incidents=[incident(minutes=number)],
-            )
-        )
-    assert store.fold_state("f", "b") == b"2"
-    assert store.cursor("s") == b"2"
+def test_an_incident_replaces_what_was_there(store: MentionStore) -> None:
+    for number in (1, 3, 2):
+        store.commit(Commit(incidents=[incident(minutes=number)]))
     assert store.incidents() == [incident(minutes=2)]
 
 
-def test_incidents_come_latest_update_first_by_brand_and_status(store: Store) -> None:
+def test_incidents_come_latest_update_first_by_brand_and_status(store: MentionStore) -> None:
     store.commit(
         Commit(
             incidents=[
@@ -46,7 +38,7 @@ def test_incidents_come_latest_update_first_by_brand_and_status(store: Store) ->
     assert [one.id for one in store.incidents(limit=1, offset=1)] == ["i3"]
 
 
-def test_alerts_and_near_misses_come_latest_first(store: Store) -> None:
+def test_alerts_and_near_misses_come_latest_first(store: MentionStore) -> None:
     store.commit(
         Commit(
             alerts=[alert("a1", minutes=1), alert("a2", minutes=2), alert("a3", minutes=3, brand="Borealis Jet")],
@@ -59,7 +51,7 @@ def test_alerts_and_near_misses_come_latest_first(store: Store) -> None:
     assert store.near_misses(brand="Borealis Jet") == []
 
 
-def test_only_the_latest_near_misses_of_a_brand_are_kept(store: Store) -> None:
+def test_only_the_latest_near_misses_of_a_brand_are_kept(store: MentionStore) -> None:
     misses = [near_miss(f"n{number:05}", minutes=number) for number in range(NEAR_MISSES_KEPT + 20)]
     store.commit(Commit(near_misses=misses))
     store.commit(Commit(near_misses=[near_miss("other", brand="Borealis Jet")]))
@@ -68,7 +60,7 @@ def test_only_the_latest_near_misses_of_a_brand_are_kept(store: Store) -> None:
     assert len(store.near_misses(brand="Borealis Jet")) == 1
 
 
-def test_a_notification_is_due_until_it_is_sent(store: Store) -> None:
+def test_a_notification_is_due_until_it_is_sent(store: MentionStore) -> None:
     store.commit(Commit(notifications=[notification(minutes=5)]))
     assert store.outbox_due(at(4)) == []
     (entry,) = store.outbox_due(at(5))
@@ -81,7 +73,7 @@ def test_a_notification_is_due_until_it_is_sent(store: Store) -> None:
     assert store.outbox(status="pending") == []
 
 
-def test_a_notification_once_sent_stays_sent(store: Store) -> None:
+def test_a_notification_once_sent_stays_sent(store: MentionStore) -> None:
     store.commit(Commit(notifications=[notification()]))
     store.mark_sent("o1", at=at(1), handle="first")
     store.mark_sent("o1", at=at(2), handle="second")
@@ -93,7 +85,7 @@ def test_a_notification_once_sent_stays_sent(store: Store) -> None:
     assert store.dead_letters() == []
 
 
-def test_a_failed_attempt_waits_its_time(store: Store) -> None:
+def test_a_failed_attempt_waits_its_time(store: MentionStore) -> None:
     store.commit(Commit(notifications=[notification()]))
     store.mark_retry("o1", next_at=at(10), error="429")
     assert store.outbox_due(at(9)) == []
@@ -101,7 +93,7 @@ def test_a_failed_attempt_waits_its_time(store: Store) -> None:
     assert (entry.attempts, entry.error) == (1, "429")
 
 
-def test_a_refused_notification_is_kept_as_a_dead_letter_and_can_be_revived(store: Store) -> None:
+def test_a_refused_notification_is_kept_as_a_dead_letter_and_can_be_revived(store: MentionStore) -> None:
     store.commit(Commit(notifications=[notification()]))
     store.mark_refused("o1", at=at(2), error="channel_not_found")
     assert store.outbox_due(at(100)) == []
@@ -115,7 +107,7 @@ def test_a_refused_notification_is_kept_as_a_dead_letter_and_can_be_revived(stor
     assert [entry.notification.id for entry in store.outbox_due(at(3))] == ["o1"]
 
 
-def test_the_outbox_says_so_when_it_does_not_know_a_notification(store: Store) -> None:
+def test_the_outbox_says_so_when_it_does_not_know_a_notification(store: MentionStore) -> None:
     with pytest.raises(StoreError, match="nobody"):
         store.mark_sent("nobody", at=at(0), handle="")
     with pytest.raises(StoreError, match="nobody"):
@@ -124,7 +116,7 @@ def test_the_outbox_says_so_when_it_does_not_know_a_notification(store: Store) -
         store.mark_refused("nobody", at=at(0), error="")
 
 
-def test_notifications_are_due_in_order_of_decision(store: Store) -> None:
+def test_notifications_are_due_in_order_of_decision(store: MentionStore) -> None:
     store.commit(Commit(notifications=[notification("o1", minutes=9), notification("o2", minutes=3)]))
     store.commit(Commit(notifications=[notification("o3", minutes=6, receiver="boss")]))
     assert [entry.notification.id for entry in store.outbox_due(at(10))] == ["o1", "o2", "o3"]
@@ -134,7 +126,7 @@ def test_notifications_are_due_in_order_of_decision(store: Store) -> None:
     assert [entry.notification.id for entry in store.outbox(limit=1)] == ["o3"]
 
 
-def test_a_waiting_notification_holds_back_only_its_own_incident_and_receiver(store: Store) -> None:
+def test_a_waiting_notification_holds_back_only_its_own_incident_and_receiver(store: MentionStore) -> None:
     store.commit(
         Commit(
             notifications=[
@@ -152,7 +144,7 @@ def test_a_waiting_notification_holds_back_only_its_own_incident_and_receiver(st
     assert "o2" in [entry.notification.id for entry in store.outbox_due(at(61))]
 
 
-def test_the_handle_of_an_incident_is_that_of_its_first_message(store: Store) -> None:
+def test_the_handle_of_an_incident_is_that_of_its_first_message(store: MentionStore) -> None:
     store.commit(
         Commit(
             notifications=[
@@ -171,7 +163,7 @@ def test_the_handle_of_an_incident_is_that_of_its_first_message(store: Store) ->
     assert store.outbox_handle("i2", "duty") == ""
 
 
-def test_dead_letters_come_latest_first_and_leave_when_replayed(store: Store) -> None:
+def test_dead_letters_come_latest_first_and_leave_when_replayed(store: MentionStore) -> None:
     letters = [
         dead_letter(b"1", minutes=1),
         dead_letter(b"2", minutes=2, source="live"),

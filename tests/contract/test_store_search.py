@@ -1,22 +1,21 @@
-"""What every store promises of finding: mentions, posts and versions."""
+"""What every store promises of finding mentions."""
 
 import pytest
 from msgspec.structs import replace
 
 from domain.errors import QueryError
 from domain.mention import MentionQuery
-from storage.store import Commit, Store
+from storage.store import Commit, MentionStore
 from tests.kit.stores import (
     at,
     ids,
     judged,
     mention,
     post,
-    record,
 )
 
 
-def test_search_gives_the_newest_event_first_and_pages_without_gaps(store: Store) -> None:
+def test_search_gives_the_newest_event_first_and_pages_without_gaps(store: MentionStore) -> None:
     heard = [post(str(number), minutes=number % 4) for number in range(10)]
     store.commit(Commit(mentions=[mention(one) for one in heard]))
     whole = store.search(MentionQuery(limit=100))
@@ -27,7 +26,7 @@ def test_search_gives_the_newest_event_first_and_pages_without_gaps(store: Store
     assert store.count(MentionQuery(limit=3, offset=3)) == 10
 
 
-def test_search_filters_by_everything_it_says(store: Store) -> None:
+def test_search_filters_by_everything_it_says(store: MentionStore) -> None:
     one = post("1", minutes=1)
     two = post("2", minutes=2, network="vk")
     three = post("3", minutes=3)
@@ -53,7 +52,7 @@ def test_search_filters_by_everything_it_says(store: Store) -> None:
     assert store.count(MentionQuery(brand="Aurora Air")) == 2
 
 
-def test_text_search_is_a_brand_query_with_word_forms(store: Store) -> None:
+def test_text_search_is_a_brand_query_with_word_forms(store: MentionStore) -> None:
     texts = {
         "1": "Задержали рейсы, стою в аэропорту",
         "2": "Рейс задержан опять",
@@ -74,7 +73,7 @@ def test_text_search_is_a_brand_query_with_word_forms(store: Store) -> None:
     assert store.stats(MentionQuery(text="рейс"))[0].mentions == 2
 
 
-def test_text_search_follows_an_edit(store: Store) -> None:
+def test_text_search_follows_an_edit(store: MentionStore) -> None:
     first, second = post(text="where is my luggage"), post(text="where is my refund", version="2")
     store.commit(Commit(mentions=[mention(first)]))
     store.commit(Commit(mentions=[mention(second)], edited_posts=[first.id]))
@@ -84,14 +83,14 @@ def test_text_search_follows_an_edit(store: Store) -> None:
     assert ids(store, text="refund") == []
 
 
-def test_a_bad_text_query_says_where_and_what_instead(store: Store) -> None:
+def test_a_bad_text_query_says_where_and_what_instead(store: MentionStore) -> None:
     for ask in (store.search, store.count, store.stats):
         with pytest.raises(QueryError) as refusal:
             ask(MentionQuery(text='"aurora'))
         assert refusal.value.remedy
 
 
-def test_stats_count_each_brand_most_mentions_first(store: Store) -> None:
+def test_stats_count_each_brand_most_mentions_first(store: MentionStore) -> None:
     store.commit(
         Commit(
             mentions=[
@@ -112,7 +111,7 @@ def test_stats_count_each_brand_most_mentions_first(store: Store) -> None:
     assert rows[1].sentiments == {"unscored": 1}
 
 
-def test_a_mention_is_found_by_its_id_and_by_the_beginning_of_it(store: Store) -> None:
+def test_a_mention_is_found_by_its_id_and_by_the_beginning_of_it(store: MentionStore) -> None:
     told = sorted((mention(post(str(number))) for number in range(40)), key=lambda one: one.id)
     store.commit(Commit(mentions=told, deleted_posts={told[0].post.id: at(1)}))
     assert store.mention(told[5].id) == told[5]
@@ -120,28 +119,3 @@ def test_a_mention_is_found_by_its_id_and_by_the_beginning_of_it(store: Store) -
     assert store.mentions_beginning(told[5].id[:12]) == [told[5]]
     assert store.mentions_beginning("", limit=3) == [replace(told[0], deleted_at=at(1)), *told[1:3]]
     assert store.mentions_beginning("nosuch") == []
-
-
-def test_posts_come_in_order_of_creation_within_the_period(store: Store) -> None:
-    heard = [post(str(number), minutes=minutes) for number, minutes in enumerate((5, 1, 3, 1))]
-    store.commit(Commit(posts=[record(one) for one in heard]))
-    assert [one.native_id for one in store.posts()] == ["1", "3", "2", "0"]
-    assert [one.native_id for one in store.posts(since=at(1), until=at(5))] == ["1", "3", "2"]
-    assert [one.native_id for one in store.posts(since=at(3))] == ["2", "0"]
-
-
-def test_posts_can_be_read_while_more_are_stored(store: Store) -> None:
-    heard = [post(str(number), minutes=number) for number in range(2_500)]
-    store.commit(Commit(posts=[record(one) for one in heard]))
-    seen: list[str] = []
-    for one in store.posts():
-        if not seen:
-            store.commit(Commit(cursors={"s": b"1"}))
-        seen.append(one.native_id)
-    assert seen == [one.native_id for one in heard]
-
-
-def test_known_versions_takes_any_number_of_posts(store: Store) -> None:
-    heard = [post(str(number)) for number in range(3_000)]
-    store.commit(Commit(posts=[record(one) for one in heard]))
-    assert store.known_versions([one.id for one in heard]) == {one.id: "1" for one in heard}

@@ -12,7 +12,7 @@ from domain.incident import Incident, Notification
 from domain.judgement import Judgement
 from domain.mention import Mention, MentionQuery, mention_id
 from domain.post import Author, Post, Record
-from storage.store import Store
+from storage.store import MentionStore
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
@@ -146,6 +146,6 @@ def correct(
     return correction(of, by=by, at=at(minutes), labels=labels, confirm=confirm, act_id=act_id)
 
 
-def ids(store: Store, **query: object) -> list[str]:
+def ids(store: MentionStore, **query: object) -> list[str]:
     """The native ids of the mentions that a query finds, in the order they are found."""
     return [found.post.native_id for found in store.search(MentionQuery(**query))]  # type: ignore[arg-type]  # names of MentionQuery's fields
