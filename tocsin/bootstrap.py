@@ -24,18 +24,18 @@ from domain.query import BrandMatcher
 from ingest.http import HttpTransport, PoliteClient
 from ingest.registry import SOURCES
 from ingest.source import Rereads, Source
-from storage.sqlite import open_store
-from storage.store import Commit, Store
+from storage.store import Commit, MentionStore, Store
 from tocsin.config import Config
 from tocsin.config.models import is_loopback
 from tocsin.corrections import deployed
 from tocsin.explaining import explain_mention
 from tocsin.metrics import Metrics
-from tocsin.pipeline import Parts, pipeline
+from tocsin.pipeline import Parts, folds, pipeline
 from tocsin.replay import LetterReplay, Replayed
 from tocsin.runtimes.embedded import EmbeddedRuntime, Pace, Summary
 from tocsin.runtimes.engine import Engine
 from tocsin.stages import Fold, Stage
+from tocsin.storing import open_file
 
 if TYPE_CHECKING:
     from models.deployment import Deployed
@@ -87,7 +87,7 @@ class App:
         model = self.config.model
         return models.load(model.path, threads=model.threads, review_below=model.review_below, hub=model.hub)
 
-    def judge(self, store: Store) -> "Deployed":
+    def judge(self, store: MentionStore) -> "Deployed":
         """Load what judges, leaning as people's corrections in this store tell, once there are enough of them."""
         return deployed(self.classifier(), store, review_below=self.config.model.review_below)
 
@@ -95,22 +95,31 @@ class App:
         """Fill the pipeline list with this configuration's parts."""
         from models.language import LanguageDetector
 
-        rules: list[Fold[Any]] = [RULES[tagged.kind].load().build(tagged.config) for tagged in self.config.rule]
-        receivers = tuple(receiver.name for receiver in self.config.receiver)
         return pipeline(
             Parts(
                 matcher=self.matcher(),
                 detector=LanguageDetector(),
                 classifier=classifier,
-                rules=rules,
-                incidents=build_incidents(self.config.runtime.incidents, self.config.route, receivers=receivers),
+                rules=self._rules(),
+                incidents=self._incidents(),
             )
         )
+
+    def folds(self) -> list[Fold[Any]]:
+        """Only the part of the list that has a memory for each brand."""
+        return folds(self._rules(), self._incidents())
+
+    def _rules(self) -> list[Fold[Any]]:
+        return [RULES[tagged.kind].load().build(tagged.config) for tagged in self.config.rule]
+
+    def _incidents(self) -> Fold[Any]:
+        receivers = tuple(receiver.name for receiver in self.config.receiver)
+        return build_incidents(self.config.runtime.incidents, self.config.route, receivers=receivers)
 
     @contextmanager
     def store(self, *, read_only: bool = False) -> Iterator[Store]:
         """Open the configured store, and close it."""
-        opened = open_store(self.config.storage.path, read_only=read_only)
+        opened = open_file(self.config.storage, read_only=read_only)
         try:
             yield opened
         finally:
@@ -173,7 +182,7 @@ class App:
                 notifiers=self.notifiers(),
                 clock=self.clock,
                 call=asyncio.to_thread,
-                on_result=partial(self._delivered, live),
+                on_result=partial(self.delivered, live),
             ),
             clock=self.clock,
             metrics=self.metrics,
@@ -184,7 +193,8 @@ class App:
             watch=watch,
         )
 
-    def _delivered(self, live: bool, notification: Notification, outcome: str) -> None:  # noqa: FBT001  # bound by partial
+    def delivered(self, live: bool, notification: Notification, outcome: str) -> None:  # noqa: FBT001  # bound by partial
+        """Count a delivery; of what is heard `live`, also how long it took."""
         self.metrics.notifications.labels(notification.receiver, outcome).inc()
         if live and outcome == "sent":
             self.metrics.post_to_alert.observe(max((self.clock() - notification.at).total_seconds(), 0.0))

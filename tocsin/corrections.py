@@ -8,7 +8,7 @@ from domain.correction import LABELS
 from domain.judgement import TOXIC, Classifier
 from domain.mention import Mention
 from models.review import REVIEW_BELOW
-from storage.store import Store
+from storage.store import MentionStore
 
 if TYPE_CHECKING:
     from models.deployment import Deployed
@@ -21,7 +21,7 @@ class Standing(NamedTuple):
     over: int
 
 
-def standing(store: Store, *, brand: str = "", since: datetime | None = None) -> Standing:
+def standing(store: MentionStore, *, brand: str = "", since: datetime | None = None) -> Standing:
     """Find the mentions that people corrected from that time on and whose correction still holds."""
     acts = [act for act in store.acts(brand=brand, since=since) if isinstance(act, Correct)]
     latest = list(dict.fromkeys(act.mention for act in reversed(acts)))[::-1]
@@ -55,7 +55,7 @@ def training_row(mention: Mention) -> dict[str, object] | None:
     }
 
 
-def deployed(classifier: Classifier, store: Store, *, review_below: float = REVIEW_BELOW) -> "Deployed":
+def deployed(classifier: Classifier, store: MentionStore, *, review_below: float = REVIEW_BELOW) -> "Deployed":
     """Calibrate the classifier with what people of this deployment corrected; off until that is enough."""
     from models.deployment import Deployed, fit, gather
 

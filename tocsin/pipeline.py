@@ -35,7 +35,10 @@ def pipeline(parts: Parts) -> list[Stage]:
         Map("detect_language", partial(detect_language, detector=parts.detector)),
         Batch("classify", partial(classify, classifier=parts.classifier)),
         Map("score", score),
-        Dedupe(),
-        *parts.rules,
-        parts.incidents,
+        *folds(parts.rules, parts.incidents),
     ]
+
+
+def folds(rules: Sequence[Fold[Any]], incidents: Fold[Any]) -> list[Fold[Any]]:
+    """The part of the list that has a memory for each brand: from its mentions to the orders to notify."""
+    return [Dedupe(), *rules, incidents]

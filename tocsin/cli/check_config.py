@@ -56,7 +56,10 @@ def _table(config: "Config") -> None:
             table.add_row(section, Text(tagged.name), Text(tagged.kind))
     for route in config.route:
         table.add_row("route", Text(route.receiver), f"{route.severity} and above")
-    table.add_row("storage", Text(str(config.storage.path)), config.storage.kind)
+    place = ", ".join(config.storage.urls) or str(config.storage.path)
+    table.add_row("storage", Text(place), config.storage.kind)
+    if config.kafka.servers:
+        table.add_row("kafka", Text(", ".join(config.kafka.servers)), "encrypted" if config.kafka.tls else "")
     token = "bearer token" if config.console.token else "this machine only"  # words about a token
     table.add_row("console", f"{config.console.host}:{config.console.port}", token)
     screen.out().print(table)

@@ -52,6 +52,7 @@ async def _examine(app: "App") -> list[Finding]:
     sources, notifiers = app.sources(), app.notifiers()
     checks = [
         _ask("store", app.config.storage.kind, lambda: asyncio.to_thread(_store, app)),
+        *(_ask("kafka", server, lambda: asyncio.to_thread(_kafka, app)) for server in app.config.kafka.servers[:1]),
         _ask("model", _judge(app), lambda: asyncio.to_thread(_model, app), patience=MODEL_PATIENCE),
         *(_ask("source", source.name, source.check) for source in sources),
         *(_ask("receiver", name, notifier.check) for name, notifier in notifiers.items()),
@@ -76,16 +77,35 @@ async def _ask(part: str, name: str, check: Callable[[], Awaitable[str]], *, pat
         return Finding(part=part, name=name, ok=False, detail=f"unexpected {type(failure).__name__}")
 
 
+def _kafka(app: "App") -> str:
+    from contextlib import closing
+
+    from tocsin.runtimes.cluster.broker import Broker
+
+    with closing(Broker(app.config.kafka)) as broker:
+        missing = broker.missing()
+    if missing:
+        raise TocsinError(f"{len(missing)} topics are not there ({', '.join(missing)}): run `tocsin topics create`")
+    return "all topics are there"
+
+
 def _store(app: "App") -> str:
+    if app.config.storage.kind == "elasticsearch":
+        return _count(app, app.config.storage.urls[0])
     path = app.config.storage.path
     if not path.exists():
         if not path.parent.is_dir():
             raise TocsinError(f"there is no folder {path.parent}: make it, or change [storage] path")
         return f"{path} will be made by the first run"
-    with app.store(read_only=True) as store:
-        from domain.mention import MentionQuery
+    return _count(app, str(path))
 
-        return f"{path}: {store.count(MentionQuery()):,} mentions"
+
+def _count(app: "App", place: str) -> str:
+    from domain.mention import MentionQuery
+    from tocsin.cli.stored import stored
+
+    with stored(app.config) as store:
+        return f"{place}: {store.count(MentionQuery()):,} mentions"
 
 
 def _judge(app: "App") -> str:
@@ -97,11 +117,12 @@ def _model(app: "App") -> str:
     classifier = app.classifier()
     classifier.classify([Judgeable("Does the judge answer?", lang="en")])
     said = f"{classifier.name} answers"
-    if not app.config.storage.path.exists():
+    if app.config.storage.kind == "sqlite" and not app.config.storage.path.exists():
         return said
+    from tocsin.cli.stored import stored
     from tocsin.corrections import deployed
 
-    with app.store(read_only=True) as store:
+    with stored(app.config) as store:
         return f"{said}; calibration {deployed(classifier, store).describe()}"
 
 

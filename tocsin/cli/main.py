@@ -36,6 +36,8 @@ VERBS: dict[str, Verb] = {
     "incidents": Verb("tocsin.cli.incidents", "List incidents, or show one with its reasons and evidence."),
     "stats": Verb("tocsin.cli.stats", "Compare brands: share of voice, sentiment, urgency."),
     "backfill": Verb("tocsin.cli.backfill", "Load history from files without waking anyone."),
+    "serve": Verb("tocsin.cli.serve", "Serve the HTTP API of a cluster."),
+    "migrate": Verb("tocsin.cli.migrate", "Move what one process kept to a cluster."),
     "classify": Verb("tocsin.cli.classify", "Judge texts: JSON lines in, the same lines judged out."),
     "evaluate": Verb("tocsin.cli.evaluate", "Measure the judge on labelled texts."),
     "explain": Verb("tocsin.cli.explain", "Show which words weighed most in a judgement."),

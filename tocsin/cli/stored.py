@@ -8,26 +8,26 @@ from domain.errors import TocsinError
 
 if TYPE_CHECKING:
     from domain.mention import Mention
-    from storage.store import Store
+    from storage.store import MentionStore
     from tocsin.config import Config
 
 
 @contextmanager
-def stored(config: "Config", *, write: bool = False) -> Iterator["Store"]:
+def stored(config: "Config", *, write: bool = False) -> Iterator["MentionStore"]:
     """Open for reading only, so that it works beside a running `tocsin run`; to `write` raises StoreBusy then.
 
     Opened here and not through the bootstrap, which would import the whole application first.
     """
-    from storage.sqlite import open_store
+    from tocsin.storing import open_mentions
 
-    store = open_store(config.storage.path, read_only=not write)
+    store = open_mentions(config.storage, write=write)
     try:
         yield store
     finally:
         store.close()
 
 
-def mention_of(store: "Store", beginning: str) -> "Mention":
+def mention_of(store: "MentionStore", beginning: str) -> "Mention":
     """The mention whose id is or begins so; raises TocsinError when there is none or more than one."""
     near = store.mentions_beginning(beginning.strip().lower()) if beginning.strip() else []
     if len(near) == 1:

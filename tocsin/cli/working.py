@@ -23,9 +23,7 @@ Work = Callable[["ClusterApp", asyncio.Event, Started], Awaitable[str]]
 def worker_options(verb: F) -> F:
     """Add the options that every process of the cluster has; the verb hands them on to `work`."""
     for option in (
-        click.option(
-            "--port", type=click.IntRange(0, 65_535), help="Port of probes and metrics; 0: a free one."
-        ),
+        click.option("--port", type=click.IntRange(0, 65_535), help="Port of probes and metrics; 0: a free one."),
         click.option("--host", help="Address of probes and metrics.  [default: [console] host]"),
         click.option("--json-logs", is_flag=True, help="Log JSON, one object a line."),
         config_option,

@@ -1,0 +1,210 @@
+"""The cluster on one machine, Kafka and Elasticsearch beside it: `make bench-cluster` (after `make services`).
+
+Throughput from a file to the index and what Tocsin's own processes spend a post, without the model (a constant judge)
+and with it, against `classify` alone; then the delay from post to alert at half of that load.
+`python -m tests.bench.bench_cluster [--posts N ...] [--only throughput|model|latency] [--json]`
+"""
+
+import argparse
+import json
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+
+from tests.kit.cluster import Worker, configuration, workers
+from tests.kit.corpus import brand_name, posts
+from tests.kit.services import ElasticServer, KafkaServer
+
+BRANDS = 20
+PROCESSES = ("process", "alert", "index")
+READY = re.compile(r"probes and metrics at (\S+)")
+PATIENCE = 3_600
+
+
+@dataclass
+class Servers:
+    """Where the two servers are."""
+
+    kafka: KafkaServer
+    elastic: ElasticServer
+
+
+@contextmanager
+def servers(folder: Path) -> Iterator[Servers]:
+    """Start both, empty, and stop them at the end."""
+    kafka, elastic = KafkaServer(folder / "kafka"), ElasticServer(folder / "elastic")
+    with ExitStack() as stack:
+        for server in (kafka, elastic):
+            server.start()
+            stack.callback(server.kill)
+        for server in (kafka, elastic):
+            server.ready()
+        yield Servers(kafka, elastic)
+
+
+def address(worker: Worker) -> str:
+    """Where a process answers probes, once it says so."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        found = READY.search(worker.said(100_000))
+        if found:
+            return found[1]
+        if worker.running.poll() is not None:
+            break
+        time.sleep(0.05)
+    raise SystemExit(f"{worker.verb} does not start: {worker.said()}")
+
+
+def await_ready(worker: Worker) -> None:
+    """Wait until it does its work."""
+    url = f"{address(worker)}/readyz"
+    for _ in range(600):
+        try:
+            if httpx.get(url, timeout=2).status_code == httpx.codes.OK:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.1)
+    raise SystemExit(f"{worker.verb} is not ready: {worker.said()}")
+
+
+def write_posts(path: Path, count: int, *, matching: float = 1.0) -> None:
+    """Write made-up posts, every text another."""
+    with path.open("w", encoding="utf-8") as file:
+        for number, post in enumerate(posts(count, brands=BRANDS, matching=matching)):
+            file.write(json.dumps(post | {"text": f"{post['text']} {number}"}, ensure_ascii=False) + "\n")
+
+
+def settings(
+    folder: Path, at: Servers, run: str, *, sources: str, receiver: str = "", brands: int = BRANDS, name: str = "all"
+) -> Path:
+    """Write tocsin.toml of one run, with topics and indices of its own."""
+    extra = sources + "".join(
+        f"[[brand]]\nname = {json.dumps(brand_name(n))}\nquery = {json.dumps(brand_name(n))}\n" for n in range(brands)
+    )
+    if not receiver:
+        extra += '[[receiver]]\nkind = "console"\nname = "terminal"\n'
+    path = folder / f"{run}-{name}.toml"
+    path.write_text(
+        configuration(
+            kafka=at.kafka.address, elastic=at.elastic.address, topics=f"{run}.", indices=f"{run}-",
+            partitions=4, receiver=receiver, extra=extra,
+        )
+    )  # fmt: skip
+    return path
+
+
+def indexed(at: Servers, run: str) -> int:
+    """How many mentions the index holds."""
+    url = f"{at.elastic.address}/{run}-mentions"
+    httpx.post(f"{url}/_refresh", timeout=60)
+    answer = httpx.get(f"{url}/_count", timeout=60)
+    return int(answer.json()["count"]) if answer.status_code == httpx.codes.OK else 0
+
+
+def create_topics(config: Path, folder: Path) -> None:
+    """Run `tocsin topics create`."""
+    Worker("topics", config, folder / "topics.log", ("create",), model=True).start().finish(60)
+
+
+def cpu(processes: Sequence[psutil.Process]) -> float:
+    """Seconds of processor time so far."""
+    return sum(float(used.user + used.system) for used in (process.cpu_times() for process in processes))
+
+
+def throughput(folder: Path, at: Servers, count: int, *, model: bool = False) -> dict[str, float]:
+    """From a file to the index, once; start-up is not counted: of `ingest` it is taken from a run over one post."""
+    run = f"run{count}{'m' if model else ''}"
+    config = settings(folder, at, run, sources=_file(folder / "posts.jsonl"))
+    first = settings(folder, at, run, sources=_file(folder / "first.jsonl"), name="first")
+    create_topics(config, folder)
+    write_posts(folder / "first.jsonl", 1)
+    write_posts(folder / "posts.jsonl", count)
+    with workers(folder, config, PROCESSES, model=model) as running:
+        for worker in running.values():
+            await_ready(worker)
+        starting, _ = _ingest(folder, first)
+        _await_indexed(at, run, 1)
+        watched = {verb: [psutil.Process(worker.running.pid)] for verb, worker in running.items()}
+        watched |= {"kafka": family(at.kafka), "elastic": family(at.elastic)}
+        before = {name: cpu(processes) for name, processes in watched.items()}
+        started = time.perf_counter()
+        ingest_cpu, start = _ingest(folder, config)
+        _await_indexed(at, run, count)
+        elapsed = time.perf_counter() - started - start
+        spent = {name: cpu(processes) - before[name] for name, processes in watched.items()}
+        resident = {verb: watched[verb][0].memory_info().rss / 1e6 for verb in PROCESSES}
+    spent["ingest"] = ingest_cpu - starting
+    own = sum(spent[verb] for verb in ("ingest", *PROCESSES))
+    return {
+        "posts": count,
+        "posts_per_second": round(count / elapsed, 1),
+        "own_cpu_ms_a_post": round(1000 * own / count, 3),
+        **{f"{name}_cpu_ms": round(1000 * seconds / count, 3) for name, seconds in sorted(spent.items())},
+        **{f"{verb}_mb": round(size, 1) for verb, size in sorted(resident.items())},
+    }
+
+
+def family(server: KafkaServer | ElasticServer) -> list[psutil.Process]:
+    """The server's process and those it started."""
+    first = psutil.Process(server.pid)
+    return [first, *first.children(recursive=True)]
+
+
+def _file(path: Path) -> str:
+    return f'[[source]]\nkind = "file"\nname = {json.dumps(path.stem)}\npath = {json.dumps(str(path))}\n'
+
+
+def _ingest(folder: Path, config: Path) -> tuple[float, float]:
+    """Run `ingest` to the end of the file; its processor seconds, and how long it took to start."""
+    started = time.perf_counter()
+    (folder / "ingest.log").unlink(missing_ok=True)
+    worker = Worker("ingest", config, folder / "ingest.log", ("--until-idle",), model=True).start()
+    watched, used = psutil.Process(worker.running.pid), 0.0
+    address(worker)
+    start = time.perf_counter() - started
+    while worker.running.poll() is None:
+        try:
+            used = cpu([watched])
+        except psutil.NoSuchProcess:
+            break
+        time.sleep(0.01)
+    worker.finish(1)
+    return used, start
+
+
+def _await_indexed(at: Servers, run: str, count: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while (found := indexed(at, run)) < count:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"only {found} of {count} posts were indexed")
+        time.sleep(0.2 if count - found < 2000 else 1)
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--posts", type=int, nargs="*", default=[10_000, 50_000])
+    parser.add_argument("--only", choices=("throughput", "model", "latency"))
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    with tempfile.TemporaryDirectory() as name, servers(Path(name)) as at:
+        folder = Path(name)
+        if arguments.only in {None, "throughput"}:
+            for count in arguments.posts:
+                print(json.dumps(throughput(folder, at, count)), flush=True)
+        if arguments.only in {None, "model"}:
+            print(json.dumps(throughput(folder, at, 5_000, model=True)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

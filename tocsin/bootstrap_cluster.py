@@ -1,0 +1,250 @@
+"""Builds the cluster's processes from a configuration: the only place that knows all of their concrete classes."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from alerting.delivery import ONE_SEND, Courier
+from console.app import build_app
+from console.ports import Readiness
+from console.server import serve
+from domain.errors import StoreError
+from domain.explanation import Explanation
+from domain.judgement import Classifier
+from domain.mention import Mention
+from storage.elasticsearch import BrandStates, ElasticsearchStore, LeasedOutbox, PostMemory
+from storage.elasticsearch.leases import LEASE_SECONDS
+from storage.store import Store
+from tocsin.bootstrap import App, Clock, utc_now
+from tocsin.cli.screen import counted
+from tocsin.config import Config
+from tocsin.config.models import is_loopback
+from tocsin.corrections import deployed
+from tocsin.explaining import explain_mention
+from tocsin.metrics import Metrics
+from tocsin.migrating import Migration, Moved
+from tocsin.runtimes.cluster import alert as deciding
+from tocsin.runtimes.cluster import index as indexing
+from tocsin.runtimes.cluster.broker import Broker
+from tocsin.runtimes.cluster.deliveries import Awake, Deliveries
+from tocsin.runtimes.cluster.hold import Hold
+from tocsin.runtimes.cluster.intake import Intake
+from tocsin.runtimes.cluster.operations import serve_operations
+from tocsin.runtimes.cluster.wire import MENTIONS, backfill
+from tocsin.runtimes.cluster.worker import Beside, Work, Worker
+from tocsin.storing import elasticsearch
+
+if TYPE_CHECKING:
+    from models.deployment import Deployed
+
+Started = Callable[[str], None]
+_LOOK_EVERY = 5.0
+
+
+@dataclass(kw_only=True)
+class ClusterApp:
+    """A configured Tocsin of many processes. Each method runs one of them until `stop`; it returns its last words."""
+
+    config: Config
+    clock: Clock = utc_now
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def __post_init__(self) -> None:
+        self.app = App(config=self.config, clock=self.clock, metrics=self.metrics)
+        self.broker = Broker(self.config.kafka)
+        self.hold = Hold(self.metrics)
+        self.cluster = elasticsearch(self.config.storage)
+        self.store = ElasticsearchStore(self.cluster)
+
+    def base_classifier(self) -> Classifier:
+        """What judges, before people's corrections lean it."""
+        return self.app.classifier()
+
+    def judge(self) -> "Deployed":
+        """What judges, leaning as people's corrections tell, once there are enough of them."""
+        return deployed(self.base_classifier(), self.store, review_below=self.config.model.review_below)
+
+    @property
+    def live(self) -> bool:
+        """Whether anything is heard as it happens: recorded streams keep their own time."""
+        return any(not source.finite for source in self.app.sources())
+
+    async def alert(self, *, until_idle: bool, stop: asyncio.Event, started: Started) -> str:
+        """Decide: stories, rules, incidents, notifications."""
+        done: list[deciding.Alerter] = []
+
+        def work() -> Work:
+            done.append(self._alerter())
+            return done[0]
+
+        await self._work(
+            deciding.GROUP, deciding.READERS, work, beside=[self._deliver],
+            until_idle=until_idle, stop=stop, started=started,
+        )  # fmt: skip
+        tally = done[0].tally if done else deciding.Tally()
+        return (
+            f"Done: {counted(tally.messages, 'message')}, {counted(tally.alerts, 'alert')} in "
+            f"{counted(len(tally.incidents), 'incident')}, {counted(tally.dead_letters, 'dead letter')}."
+        )
+
+    async def index(self, *, until_idle: bool, stop: asyncio.Event, started: Started) -> str:
+        """Write mentions and dead letters for search."""
+        done: list[indexing.Indexer] = []
+
+        def work() -> Work:
+            intake = Intake(self.broker, indexing.GROUP, indexing.READERS, history=indexing.HISTORY)
+            done.append(
+                indexing.Indexer(
+                    intake=intake, documents=self.store, hold=self.hold, clock=self.clock, metrics=self.metrics
+                )
+            )
+            return done[0]
+
+        await self._work(indexing.GROUP, indexing.READERS, work, until_idle=until_idle, stop=stop, started=started)
+        tally = done[0].tally if done else indexing.Tally()
+        return (
+            f"Done: {counted(tally.written, 'document')} written, {tally.stale} were there already, "
+            f"{counted(tally.dead_letters, 'dead letter')}."
+        )
+
+    async def serve(self, *, stop: asyncio.Event, started: Started) -> str:
+        """Answer the HTTP API."""
+        console, token = self.config.console, self.config.console.token
+        looking = asyncio.create_task(self._look(stop))
+        app = build_app(
+            store=self.store,
+            brands=self.config.brands(),
+            health=self._readiness,
+            explain=self._explain,
+            metrics=self.metrics.render,
+            inboxes={},
+            clock=self.clock,
+            token=token.get_secret_value() if token else "",
+            host_is_loopback=is_loopback(console.host),
+        )
+        try:
+            await serve(app, host=console.host, port=console.port, stop=stop, started=started)
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+        return "Done."
+
+    def migrate(self, file: Store, *, watch: Callable[[Moved], None] = lambda _: None) -> Moved:
+        """Move what one process kept in its file to this cluster."""
+        self.store.schema.ensure()
+        migration = Migration(
+            file=file,
+            home=self.store,
+            memory=PostMemory(self.cluster),
+            states=BrandStates(self.cluster),
+            keep_cursors=self._keep_cursors,
+            watch=watch,
+        )
+        return migration.run(
+            brands=[brand.name for brand in self.config.brands()],
+            folds=[fold.name for fold in self.app.folds()],
+            sources=[source.name for source in self.config.source],
+        )
+
+    def _keep_cursors(self, cursors: Mapping[str, bytes]) -> None:
+        raise NotImplementedError
+
+    def _alerter(self) -> deciding.Alerter:
+        return deciding.Alerter(
+            intake=Intake(self.broker, deciding.GROUP, deciding.READERS, history=(backfill(MENTIONS),)),
+            folds=self.app.folds(),
+            brands=BrandStates(self.cluster),
+            known=lambda: [brand.name for brand in self.config.brands()],
+            partitions=lambda: self.broker.partitions(MENTIONS),
+            decisions=self.store,
+            producer=self.broker.producer(deciding.GROUP),
+            hold=self.hold,
+            clock=self.clock,
+            metrics=self.metrics,
+            live=self.live,
+        )
+
+    async def _deliver(self, halt: asyncio.Event) -> None:
+        holder = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
+        # A send that begins so late in its lease that it may outlast it is left to the next lease.
+        outbox = Awake(
+            LeasedOutbox(self.store, holder),
+            clock=self.clock,
+            leases_last=timedelta(seconds=LEASE_SECONDS - ONE_SEND),
+        )
+        courier = Courier(
+            outbox=outbox,
+            notifiers=self.app.notifiers(),
+            clock=self.clock,
+            call=asyncio.to_thread,
+            on_result=partial(self.app.delivered, self.live),
+        )
+        deliveries = Deliveries(
+            courier=courier, outbox=outbox, pending=self.store.outbox_pending, metrics=self.metrics
+        )
+        try:
+            await deliveries.run(halt)
+        finally:
+            await self.app.transport.aclose()
+
+    async def _work(
+        self,
+        group: str,
+        topics: Iterable[str],
+        work: Callable[[], Work],
+        *,
+        until_idle: bool,
+        stop: asyncio.Event,
+        started: Started,
+        beside: Sequence[Beside] = (),
+    ) -> None:
+        worker = Worker(
+            group=group,
+            topics=tuple(topics),
+            ready=self.store.schema.ensure,
+            work=work,
+            queues=self.broker,
+            hold=self.hold,
+            clock=self.clock,
+            metrics=self.metrics,
+            beside=beside,
+        )
+        server = partial(
+            serve_operations,
+            self.config.console,
+            metrics=self.metrics,
+            readiness=worker.readiness,
+            started=started,
+        )
+        try:
+            await worker.run(until_idle=until_idle, stop=stop, server=lambda halt: server(stop=halt))
+        finally:
+            self.broker.close()
+            self.store.close()
+
+    def _readiness(self) -> Readiness:
+        return Readiness(problems=[f"{why}: {said}" for why, said in self.hold.reasons.items()])
+
+    async def _look(self, stop: asyncio.Event) -> None:
+        """Ask Elasticsearch now and then, so that readiness is known without asking anew for every probe."""
+        while not stop.is_set():
+            try:
+                await asyncio.to_thread(self.store.incidents, limit=1)
+            except StoreError as error:
+                self.hold.because("elasticsearch", str(error))
+            else:
+                self.hold.over("elasticsearch")
+            await asyncio.sleep(_LOOK_EVERY)
+
+    @cached_property
+    def _explainer(self) -> Classifier:
+        return self.judge()
+
+    def _explain(self, mention: Mention) -> Explanation:
+        return explain_mention(mention, classifier=self._explainer)
