@@ -20,22 +20,28 @@ QUERIES = {
 needs_stream = pytest.mark.skipif(not STREAM.exists(), reason="needs the recorded airline stream in ../shared/data")
 
 
-def configuration(database: Path, receiver: str, *, stream: Path = STREAM, extra: str = "") -> str:
-    """Write tocsin.toml for the stream: six brands, the usual rules, one signed webhook receiver."""
+def brands_and_source(stream: Path = STREAM) -> str:
+    """Write what is listened for and to: six brands in the stream."""
     brands = "".join(
         f"[[brand]]\nname = {json.dumps(name)}\nquery = {json.dumps(query)}\n" for name, query in QUERIES.items()
     )
-    return f"""
-[storage]
-path = {json.dumps(str(database))}
-[console]
-port = 0
-{brands}
+    return f"""{brands}
 [[source]]
 kind = "replay"
 name = "airlines"
 path = {json.dumps(str(stream))}
 page_size = 50
+"""
+
+
+def configuration(database: Path, receiver: str, *, stream: Path = STREAM, extra: str = "") -> str:
+    """Write tocsin.toml for the stream: six brands, the usual rules, one signed webhook receiver."""
+    return f"""
+[storage]
+path = {json.dumps(str(database))}
+[console]
+port = 0
+{brands_and_source(stream)}
 [[receiver]]
 kind = "webhook"
 name = "desk"

@@ -126,6 +126,16 @@ def workers(folder: Path, config: Path, verbs: Sequence[str], *, model: bool = F
                 worker.process.wait()
 
 
+def finished(
+    folder: Path, config: Path, verbs: Sequence[str], *, model: bool = False, seconds: float = 120
+) -> dict[str, Worker]:
+    """Run these verbs side by side to their ends, and all of them well."""
+    with workers(folder, config, verbs, model=model) as running:
+        for worker in running.values():
+            worker.finish(seconds)
+    return running
+
+
 def main() -> int:
     """Run the verb with a judge of words."""
     from tocsin.bootstrap_cluster import ClusterApp
