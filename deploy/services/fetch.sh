@@ -2,8 +2,10 @@
 # Kafka and Elasticsearch for tests and benchmarks, without Docker: Maven fetches them into .services/ (or $TOCSIN_SERVICES).
 # Prometheus and Alertmanager come from Debian's packages where this runs as root. Run again, it does what is missing.
 set -euo pipefail
+services="${TOCSIN_SERVICES:-$(dirname "$0")/../../.services}"
+mkdir -p "$services"
+services="$(cd "$services" && pwd)"
 cd "$(dirname "$0")"
-services="${TOCSIN_SERVICES:-../../.services}"
 
 fetch_servers() {
   if cmp --silent pom.xml "$services/pom.xml"; then return; fi
@@ -12,13 +14,14 @@ fetch_servers() {
     return 1
   fi
   echo "services: fetching Kafka and Elasticsearch, 170 MB"
-  mkdir -p "$services"
   rm -rf "$services"/{kafka,elasticsearch,unpacked,pom.xml}
-  mvn --quiet --batch-mode --strict-checksums --file pom.xml -Dservices="$(realpath "$services")/unpacked" \
+  mvn --quiet --batch-mode --strict-checksums --file pom.xml -Dservices="$services/unpacked" \
     generate-resources
   mv "$services/unpacked/kafka" "$services/kafka"
   mv "$services"/unpacked/elasticsearch-* "$services/elasticsearch"
   rm -rf "$services/unpacked"
+  # Elasticsearch never runs as root, whoever fetched it.
+  chmod -R a+rX "$services/elasticsearch"
   # Last: what lies beside this file is whole.
   cp pom.xml "$services/pom.xml"
 }

@@ -1,5 +1,11 @@
 """The real Kafka and Elasticsearch come up, keep what they took through a SIGKILL, and know their clients."""
 
+import subprocess
+import sys
+import time
+from pathlib import Path
+from subprocess import PIPE
+
 import httpx
 import pytest
 from elasticsearch import AuthenticationException, BadRequestError, Elasticsearch
@@ -8,6 +14,8 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError
 
+from tests.kit.docs import ROOT
+from tests.kit.processes import listens
 from tests.kit.services import ElasticServer, KafkaServer
 
 
@@ -43,6 +51,25 @@ def test_kafka_keeps_an_acknowledged_record_through_a_sigkill(kafka: KafkaServer
     kafka.start().ready()
     send(kafka, topic, b"after")
     assert records(kafka, topic, wanted=2) == [b"before", b"after"]
+
+
+@pytest.mark.usefixtures("kafka")
+def test_a_server_does_not_outlive_the_process_that_started_it(tmp_path: Path) -> None:
+    script = f"""
+from pathlib import Path
+from tests.kit.docs import ROOT
+from tests.kit.processes import listens
+from tests.kit.services import KafkaServer
+print(KafkaServer(Path({str(tmp_path)!r})).start().ready().port, flush=True)
+input()
+"""
+    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        port = int(owner.stdout.readline())
+        assert listens(port)
+        owner.kill()
+        while listens(port):
+            time.sleep(0.05)
 
 
 def test_kafka_makes_no_topic_by_itself(kafka: KafkaServer, topic_prefix: str) -> None:

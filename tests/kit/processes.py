@@ -95,7 +95,7 @@ class Process:
                 )
             # It ends when the pipe does: however this process dies, the server's whole group dies with it.
             self._leash = subprocess.Popen(
-                ["sh", "-c", f"cat; kill -KILL -- -{self._process.pid}"],
+                ["sh", "-c", f"cat; kill -s KILL -- -{self._process.pid}"],
                 stdin=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,

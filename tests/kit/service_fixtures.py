@@ -90,30 +90,36 @@ def secure_elastic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elastic
 @pytest.fixture(autouse=True)
 def _servers_are_up() -> Iterator[None]:
     yield
-    for server in _started.values():
-        server.resume()
-        if not server.running:
-            server.start().ready()
+    _bring_back()
 
 
 @pytest.fixture
-def topic_prefix(_servers_are_up: None) -> Iterator[str]:
+def topic_prefix() -> Iterator[str]:
     """What a test's topics begin with, for itself alone: `t3f9c1a.`."""
     prefix = f"t{secrets.token_hex(3)}."
     yield prefix
+    _bring_back()
     for server in _started.values():
         if isinstance(server, KafkaServer):
             remove_topics(server, prefix)
 
 
 @pytest.fixture
-def index_prefix(_servers_are_up: None) -> Iterator[str]:
+def index_prefix() -> Iterator[str]:
     """What a test's indices and templates begin with, for itself alone: `t3f9c1a-`."""
     prefix = f"t{secrets.token_hex(3)}-"
     yield prefix
+    _bring_back()
     for server in _started.values():
         if isinstance(server, ElasticServer):
             remove_indices(server, prefix)
+
+
+def _bring_back() -> None:
+    for server in _started.values():
+        server.resume()
+        if not server.running:
+            server.start().ready()
 
 
 def remove_topics(server: KafkaServer, prefix: str) -> None:

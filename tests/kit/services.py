@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from tests.kit.certificates import certificates
+from tests.kit.docs import ROOT
 from tests.kit.processes import SERVICES, Process, free_port, java_home, listens
 
 USER = "tocsin"
@@ -20,11 +21,17 @@ _KAFKA_JAVA, _ELASTIC_JAVA = 17, 21
 
 def missing() -> str:
     """What a test of the real servers lacks here and how to get it, in one line; empty where all is there."""
-    if not (SERVICES / "pom.xml").exists() or not (_ELASTIC / "plugins" / "tocsin-analysis").exists():
+    asked = ROOT / "deploy" / "services"
+    here = {"pom.xml": SERVICES, "analysis/Analysis.java": _ELASTIC / "plugins" / "tocsin-analysis"}
+    if not all(_same(asked / name, folder / Path(name).name) for name, folder in here.items()):
         return "the real Kafka and Elasticsearch are not fetched: run `make services`"
     if java_home(_ELASTIC_JAVA) is None or java_home(_KAFKA_JAVA) is None:
         return f"Kafka and Elasticsearch need Java: install a JDK {_ELASTIC_JAVA} or later, or set ES_JAVA_HOME"
     return ""
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.exists() and one.read_bytes() == other.read_bytes()
 
 
 def _java(at_least: int) -> str:
