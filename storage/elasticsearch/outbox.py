@@ -68,14 +68,17 @@ class Outbox:
 
     def orders(self, notifications: Sequence[Notification]) -> list[Write]:
         """What puts notifications at the end of the outbox, unless they are in it."""
-        if not notifications:
+        return self.entries(
+            [OutboxEntry(notification=one, status="pending", attempts=0, next_at=one.at) for one in notifications]
+        )
+
+    def entries(self, entries: Sequence[OutboxEntry]) -> list[Write]:
+        """What puts entries, however their delivery stands, at the end of the outbox, unless they are in it."""
+        if not entries:
             return []
         # A document's version rises by one with each write, whoever writes: it counts for all processes.
         answer = self._cluster.ask("PUT", f"/{self._index}/_doc/{_COUNTER}", {})
         first = msgspec.json.decode(answer.body, type=_Written).version * _AT_ONCE
-        entries = [
-            OutboxEntry(notification=order, status="pending", attempts=0, next_at=order.at) for order in notifications
-        ]
         return [self._write(entry, first + number) for number, entry in enumerate(entries)]
 
     def due(self, now: datetime, limit: int) -> list[OutboxEntry]:

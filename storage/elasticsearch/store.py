@@ -133,6 +133,10 @@ class ElasticsearchStore:
         """See `MentionStore.outbox`."""
         return self._outbox.latest(status, limit)
 
+    def restore(self, entries: Sequence[OutboxEntry]) -> None:
+        """Put entries of another store's outbox at the end of this one as they stand, unless they are in it."""
+        bulk(self._cluster, self._outbox.entries(entries), refresh=True).require()
+
     def outbox_pending(self) -> int:
         """See `MentionStore.outbox_pending`."""
         return self._outbox.pending()
