@@ -96,6 +96,11 @@ class Courier:
         self._held: dict[str, datetime] = {}
         self._first_failure: dict[str, datetime] = {}
 
+    @property
+    def busy(self) -> bool:
+        """Whether a send is under way."""
+        return any(not task.done() for task in self._busy.values())
+
     async def run(self, stop: asyncio.Event, *, every: float = 0.5) -> None:
         """Deliver until `stop`, looking into the outbox every so many seconds."""
         try:

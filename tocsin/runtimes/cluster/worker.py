@@ -60,7 +60,8 @@ class Queues(Protocol):
 class Worker:
     """Turns of work for a group, what runs beside them, and how it all stands.
 
-    `work` builds the work, on the thread that will do it. `beside` are tasks that run as long as the turns do.
+    `ready` is called until it succeeds (Elasticsearch may be away), then `work` builds the work, both on the thread
+    that will do it. `beside` are tasks that run as long as the turns do.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Worker:
         *,
         group: str,
         topics: Sequence[str],
+        ready: Callable[[], object],
         work: Callable[[], Work],
         queues: Queues,
         hold: Hold,
@@ -75,7 +77,8 @@ class Worker:
         metrics: Metrics,
         beside: Sequence[Beside] = (),
     ) -> None:
-        self._group, self._topics, self._build, self._queues = group, tuple(topics), work, queues
+        self._group, self._topics, self._queues = group, tuple(topics), queues
+        self._ready, self._build = ready, work
         self._hold, self._clock, self._metrics, self._beside = hold, clock, metrics, tuple(beside)
         self._work: Work | None = None
         self._caught_up_at = clock()
@@ -105,6 +108,7 @@ class Worker:
     def _turns(self, *, until_idle: bool) -> None:
         try:
             self._hold.until(self._topics_are_there)
+            self._hold.until(self._ready)
             self._work = self._build()
             self._work_through(self._work, until_idle=until_idle)
         except Stopped:
