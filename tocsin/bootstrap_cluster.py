@@ -10,6 +10,8 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import structlog
+
 from alerting.delivery import ONE_SEND, Courier
 from console.app import build_app
 from console.ports import Readiness
@@ -31,17 +33,23 @@ from tocsin.metrics import Metrics
 from tocsin.migrating import Migration, Moved
 from tocsin.runtimes.cluster import alert as deciding
 from tocsin.runtimes.cluster import index as indexing
+from tocsin.runtimes.cluster import processing
 from tocsin.runtimes.cluster.broker import Broker
 from tocsin.runtimes.cluster.deliveries import Awake, Deliveries
 from tocsin.runtimes.cluster.hold import Hold
 from tocsin.runtimes.cluster.intake import Intake
 from tocsin.runtimes.cluster.operations import serve_operations
+from tocsin.runtimes.cluster.process import Processor
+from tocsin.runtimes.cluster.watch import Watch
 from tocsin.runtimes.cluster.wire import MENTIONS, backfill
 from tocsin.runtimes.cluster.worker import Beside, Work, Worker
 from tocsin.storing import elasticsearch
 
 if TYPE_CHECKING:
     from models.deployment import Deployed
+    from tocsin.runtimes.cluster.faust_app import FaustSource
+
+log = structlog.get_logger("tocsin")
 
 Started = Callable[[str], None]
 _LOOK_EVERY = 5.0
@@ -74,6 +82,31 @@ class ClusterApp:
     def live(self) -> bool:
         """Whether anything is heard as it happens: recorded streams keep their own time."""
         return any(not source.finite for source in self.app.sources())
+
+    async def process(self, *, until_idle: bool, stop: asyncio.Event, started: Started) -> str:
+        """Find brands in posts, judge and score them."""
+        from tocsin.runtimes.cluster.faust_app import FaustSource
+
+        source = FaustSource(
+            options=self.broker.faust_options(),
+            group=self.broker.name(processing.GROUP),
+            names={topic: self.broker.name(topic) for topic in processing.TOPICS},
+            queues=self.broker,
+            hold=self.hold,
+        )
+        watch = Watch(queues=self.broker, committed=source.committed, hold=self.hold)
+        done: list[processing.Processing] = []
+
+        def work() -> Work:
+            done.append(self._processing(source))
+            return done[0]
+
+        await self._work(
+            processing.GROUP, processing.TOPICS, work, beside=[source.run, watch.run],
+            until_idle=until_idle, stop=stop, started=started, dead=lambda: watch.dead,
+        )  # fmt: skip
+        tally = done[0].tally if done else processing.Tally()
+        return f"Done: {counted(tally.posts, 'post')}, {counted(tally.dead_letters, 'dead letter')}."
 
     async def alert(self, *, until_idle: bool, stop: asyncio.Event, started: Started) -> str:
         """Decide: stories, rules, incidents, notifications."""
@@ -155,6 +188,19 @@ class ClusterApp:
     def _keep_cursors(self, cursors: Mapping[str, bytes]) -> None:
         raise NotImplementedError
 
+    def _processing(self, source: "FaustSource") -> processing.Processing:
+        judge = self.hold.until(self.judge)
+        log.info("judging", model=judge.name, calibration=judge.describe())
+        producer = self.broker.producer(processing.GROUP)
+        processor = Processor(
+            stages=self.app.stages(judge),
+            memory=PostMemory(self.cluster),
+            producer=producer,
+            clock=self.clock,
+            metrics=self.metrics,
+        )
+        return processing.Processing(source=source, processor=processor, hold=self.hold, close=producer.close)
+
     def _alerter(self) -> deciding.Alerter:
         return deciding.Alerter(
             intake=Intake(self.broker, deciding.GROUP, deciding.READERS, history=(backfill(MENTIONS),)),
@@ -203,6 +249,7 @@ class ClusterApp:
         stop: asyncio.Event,
         started: Started,
         beside: Sequence[Beside] = (),
+        dead: Callable[[], str] = lambda: "",
     ) -> None:
         worker = Worker(
             group=group,
@@ -220,6 +267,7 @@ class ClusterApp:
             self.config.console,
             metrics=self.metrics,
             readiness=worker.readiness,
+            dead=dead,
             started=started,
         )
         try:

@@ -1,0 +1,131 @@
+"""The turns of `tocsin process`: live posts as they come, history in small pieces only while nothing live comes."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+from tocsin.runtimes.cluster.flood import FloodGuard
+from tocsin.runtimes.cluster.hold import Flooded, Hold
+from tocsin.runtimes.cluster.intake import Message
+from tocsin.runtimes.cluster.process import read
+from tocsin.runtimes.cluster.wire import POSTS, backfill
+
+GROUP = "process"
+HISTORY = backfill(POSTS)
+TOPICS = (POSTS, HISTORY)
+
+_PATIENCE = 0.25
+"""Seconds to wait for a record."""
+_CALM = 1.0
+"""Seconds without a live record after which history is read."""
+_MOST = 500
+"""Posts at once: what a batch costs is paid once for all of them, and none takes a slow model long."""
+_LITTLE = 32
+"""Posts of history at once: as long a live post may have to wait."""
+
+
+class Source(Protocol):
+    """Where records come from: `faust_app.FaustSource`. Each has its Kafka record as `record`."""
+
+    def take(self, topic: str, *, seconds: float) -> Sequence[Any]:
+        """Return the next records of a topic; none when none came within the time."""
+        ...
+
+    def acknowledge(self, held: Sequence[Any]) -> None:
+        """Let these be committed: all that they lead to is durable."""
+        ...
+
+
+class Dealer(Protocol):
+    """What deals with posts: `process.Processor`."""
+
+    def deal(self, messages: Sequence[Message]) -> list[bool]:
+        """Deal with messages; say of each whether it became a dead letter."""
+        ...
+
+
+class _Waiting(NamedTuple):
+    """A message, and the record that is done with it, if it is the record's last."""
+
+    message: Message
+    ends: Any
+
+
+@dataclass
+class Tally:
+    """What this process did, for the person who started it."""
+
+    posts: int = 0
+    dead_letters: int = 0
+
+
+class Processing:
+    """Deals with what comes. For one thread. `close` is called at the end."""
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        processor: Dealer,
+        hold: Hold,
+        close: Callable[[], None],
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.tally = Tally()
+        self.oldest: datetime | None = None
+        """When the broker took the oldest live record under way, if there is one."""
+        self._source, self._processor, self._hold = source, processor, hold
+        self._close, self._seconds = close, seconds
+        self._guard = FloodGuard()
+        self._live: deque[_Waiting] = deque()
+        self._history: deque[_Waiting] = deque()
+        self._live_at = seconds()
+        self._busy = False
+
+    def turn(self) -> int:
+        """Deal with some posts; return how many. Raises Stopped, and Flooded when nothing but poison comes."""
+        self._fill(self._live, POSTS, enough=_MOST, seconds=0.0 if self._busy else _PATIENCE)
+        if self._live:
+            self._live_at = self._seconds()
+            done = self._deal(self._live, _MOST)
+        elif self._seconds() - self._live_at < _CALM:
+            done = 0
+        else:
+            self._fill(self._history, HISTORY, enough=_LITTLE, seconds=0.0)
+            done = self._deal(self._history, _LITTLE)
+        self._busy = done > 0
+        return done
+
+    def finish(self) -> None:
+        """Nothing is held back here."""
+
+    def close(self) -> None:
+        """Let go."""
+        self._close()
+
+    def _fill(self, waiting: deque[_Waiting], topic: str, *, enough: int, seconds: float) -> None:
+        if len(waiting) >= enough:
+            return
+        for held in self._source.take(topic, seconds=seconds):
+            messages = read([held.record])
+            last = len(messages) - 1
+            waiting.extend(_Waiting(one, held if place == last else None) for place, one in enumerate(messages))
+
+    def _deal(self, waiting: deque[_Waiting], most: int) -> int:
+        batch = [waiting.popleft() for _ in range(min(most, len(waiting)))]
+        if not batch:
+            self.oldest = None
+            return 0
+        self.oldest = batch[0].message.record.at if waiting is self._live else None
+        refused = self._hold.until(partial(self._processor.deal, [one.message for one in batch]))
+        self._source.acknowledge([one.ends for one in batch if one.ends is not None])
+        self.tally.posts += len(batch)
+        self.tally.dead_letters += sum(refused)
+        self._guard.note(refused)
+        if self._guard.seen:
+            raise Flooded(self._guard.seen)
+        return len(batch)
