@@ -85,9 +85,13 @@ class Stuck:
 def hasty(monkeypatch: pytest.MonkeyPatch) -> list[threading.Timer]:
     """Looks without pause; the timers that would end the process, which are not to ring here."""
     timers: list[threading.Timer] = []
+
+    def start(timer: threading.Timer) -> None:
+        timers.append(timer)
+
     monkeypatch.setattr(watch, "_LOOK_EVERY", 0.01)
     monkeypatch.setattr(watch, "_REMIND_EVERY", 0.0)
-    monkeypatch.setattr(threading.Timer, "start", timers.append)
+    monkeypatch.setattr(threading.Timer, "start", start)
     return timers
 
 
