@@ -6,24 +6,28 @@ import shutil
 import ssl
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
+from msgspec import structs
 
 from deploy.elasticsearch import setup
 from domain.errors import StoreError
-from storage.elasticsearch.client import Cluster, Settings
-from storage.elasticsearch.schema import Schema
+from domain.mention import MentionQuery
+from storage.cluster import Known, Origin
+from storage.elasticsearch import BrandStates, Cluster, PostMemory, Settings, open_store
+from storage.store import Commit
+from tests.kit import stores
 from tests.kit.certificates import Certificates
 from tests.kit.compose import services
 from tests.kit.docs import ROOT
 from tests.kit.services import PASSWORD, ElasticServer, KafkaServer, missing
 
+MONTH = "2026-11"
 pytestmark = [pytest.mark.xdist_group("services"), pytest.mark.timeout(600)]
 
 
@@ -111,16 +115,30 @@ def tocsin(elastic_of_compose: ElasticServer, secrets: Path) -> Cluster:
 
 
 def test_tocsin_has_the_rights_it_needs(tocsin: Cluster) -> None:
-    made = Schema(tocsin)
-    made.ensure()
-    month = made.month_index("2026-11")
-    made.make(month)
-    said: dict[str, Any] = {"@timestamp": datetime(2026, 11, 3, tzinfo=UTC).isoformat(), "brand": "Aurora Air"}
-    tocsin.ask("PUT", f"/{month}/_doc/1?refresh=true", said)
-    found = tocsin.ask("POST", "/tocsin-mentions/_search", {"query": {"term": {"brand": "Aurora Air"}}})
-    assert b'"value":1' in found.body
-    assert made.months() == {"2026-11": month}
-    tocsin.ask("DELETE", f"/{month}")
+    store = open_store(tocsin)
+    heard = stores.mention(stores.post())
+    store.commit(
+        Commit(
+            mentions=[heard],
+            incidents=[stores.incident()],
+            alerts=[stores.alert()],
+            near_misses=[stores.near_miss()],
+            notifications=[stores.notification()],
+            dead_letters=[stores.dead_letter()],
+        )
+    )
+    store.keep(stores.correct(heard, sentiment="positive"))
+    assert [found.id for found in store.search(MentionQuery(text="bag"))] == [heard.id]
+    assert [row.brand for row in store.stats(MentionQuery())] == [heard.brand]
+    assert len(store.claim(stores.at(120), "alert-1", 60, 10)) == 1
+    memory = PostMemory(tocsin)
+    known = Known(version="1", origin=Origin("posts-0", 1, 0), month=MONTH, mentions=(heard,))
+    assert memory.remember({heard.post.id: known}) == []
+    assert set(memory.recall([heard.post.id])) == {heard.post.id}
+    states = BrandStates(tocsin)
+    assert states.save(list(states.load([heard.brand]).values())) is not None
+    tocsin.settings = structs.replace(tocsin.settings, keep_months=1)
+    assert store.drop_expired(stores.at(0) + timedelta(days=400)), "months that are over can be removed"
 
 
 @pytest.mark.parametrize("path", ["/elsewhere/_doc/1", "/_security/user/eve", "/.kibana_1/_doc/1"])
@@ -137,7 +155,7 @@ def test_a_misspelt_index_is_not_made_by_itself(tocsin: Cluster) -> None:
 def test_an_analyst_reads_what_was_heard_and_writes_nothing(
     tocsin: Cluster, elastic_of_compose: ElasticServer, secrets: Path
 ) -> None:
-    Schema(tocsin).ensure()
+    open_store(tocsin)
     with as_user(elastic_of_compose, secrets, "analyst", "analyst_password") as analyst:
         assert analyst.post("/tocsin-incidents/_search").status_code == httpx.codes.OK
         assert analyst.post("/tocsin-outbox/_search").status_code == httpx.codes.FORBIDDEN

@@ -2,18 +2,24 @@
 
 import json
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
+from domain.alert import Alert, Severity
+from domain.incident import Incident, Step
 from domain.judgement import Judgement
 from domain.mention import Mention, Score, mention_id
 from domain.post import Author, Post
-from storage.elasticsearch import schema
-from storage.elasticsearch.client import Cluster, Settings
-from storage.elasticsearch.documents import mention_source
+from storage.elasticsearch import open_store
+from storage.elasticsearch.client import Cluster
+from storage.store import Commit
+from tests.kit import stores
+from tests.kit.elastic import cluster_of
 from tests.kit.kibana import Json, LensPanel, lens_panels, of_kind
 from tests.kit.services import ElasticServer
 
@@ -64,49 +70,43 @@ def text(at: datetime) -> str:
     return at.isoformat()
 
 
-INCIDENT = {"brand": "Aurora Air", "group": "spike", "alerts": 2, "mentions": 40, "updated_at": text(NOON)}
-REACTION = {"acknowledged_by": "dana", "seconds_to_acknowledge": 240}
-INCIDENTS: list[Json] = [
-    {"id": "i1", "severity": "major", "status": "open"},
-    {"id": "i2", "severity": "critical", "status": "acknowledged", **REACTION},
-    {
-        "id": "i3",
-        "severity": "minor",
-        "status": "resolved",
-        "seconds_to_acknowledge": 60,
-        "seconds_to_resolve": 3_600,
-    },
-]
-ALERT = {"@timestamp": text(NOON), "brand": "Aurora Air"}
-LETTER = {"@timestamp": text(NOON), "source": "rss-feed", "stage": "read", "reason": "bad_json", "where": "x:1"}
-OTHERS: dict[str, list[Json]] = {
-    schema.INCIDENTS: [{**INCIDENT, "opened_at": text(NOON), **incident} for incident in INCIDENTS],
-    schema.ALERTS: [
-        {**ALERT, "id": "a1", "rule": "spike", "kind": "spike", "severity": "major"},
-        {**ALERT, "id": "a2", "rule": "grave", "kind": "critical_mention", "severity": "critical"},
+def incident(name: str, severity: str, status: str, *, taken: float = 0, resolved: float = 0) -> Incident:
+    """Opened at noon; taken and resolved so many seconds later, if at all."""
+    steps = (Step(at=NOON + timedelta(seconds=taken), what="acknowledged", by="dana"),) if taken else ()
+    told = {"id": name, "severity": severity, "status": status, "opened_at": NOON, "timeline": steps}
+    told |= {"acknowledged_by": "dana"} if taken else {}
+    told |= {"resolved_at": NOON + timedelta(seconds=resolved)} if resolved else {}
+    return replace(stores.incident(), **told)
+
+
+def alert(name: str, rule: str, severity: Severity) -> Alert:
+    return replace(stores.alert(name), rule=rule, kind=rule, severity=severity, at=NOON)
+
+
+HEARD = Commit(
+    mentions=MENTIONS,
+    incidents=[
+        incident("i1", "major", "open"),
+        incident("i2", "critical", "acknowledged", taken=240),
+        incident("i3", "minor", "resolved", taken=60, resolved=3_600),
     ],
-    schema.DEAD_LETTERS: [{**LETTER, "id": "d1"}],
-}
+    alerts=[alert("a1", "spike", "major"), alert("a2", "critical_mention", "critical")],
+    dead_letters=[replace(stores.dead_letter(), at=NOON)],
+)
 
 
 @pytest.fixture
-def cluster(elastic: ElasticServer, index_prefix: str) -> Cluster:
-    """The indices as Tocsin makes them, with a few documents."""
-    cluster = Cluster(Settings(urls=(elastic.address,), prefix=index_prefix, replicas=0))
-    made = schema.Schema(cluster)
-    made.ensure()
-    month = made.month_index(MONTH)
-    made.make(month)
-    for told in MENTIONS:
-        cluster.ask("PUT", f"/{month}/_doc/{told.id}", msgspec.json.decode(mention_source(told)))
+def cluster(elastic: ElasticServer, index_prefix: str) -> Iterator[Cluster]:
+    """What Tocsin's own store wrote of a few mentions and incidents."""
+    cluster = cluster_of(elastic, index_prefix)
+    store = open_store(cluster)
+    store.commit(HEARD)
     # What a later release fills in is mapped already, and charted.
     answered = {"doc": {"first_response_at": text(NOON), "response_seconds": 300}}
-    cluster.ask("POST", f"/{month}/_update/{MENTIONS[0].id}", answered)
-    for name, documents in OTHERS.items():
-        for document in documents:
-            cluster.ask("PUT", f"/{cluster.name(name)}/_doc/{document['id']}", document)
+    cluster.ask("POST", f"/{store.schema.month_index(MONTH)}/_update/{MENTIONS[0].id}", answered)
     cluster.ask("POST", f"/{cluster.name('*')}/_refresh")
-    return cluster
+    yield cluster
+    store.close()
 
 
 def time_field(data_view: str) -> str:
