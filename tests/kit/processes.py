@@ -78,6 +78,12 @@ class Process:
         """Whether the process is there, paused or not."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The process it began as; it may have started others."""
+        assert self._process is not None, f"{type(self).__name__} was never started"
+        return self._process.pid
+
     def start(self) -> Self:
         """Start it, without waiting; a running one stays."""
         if not self.running:
