@@ -1,4 +1,4 @@
-"""Prometheus, Alertmanager and Grafana ask for figures that exist; alerts ring when they should and have a runbook."""
+"""Prometheus, Alertmanager and Grafana ask for figures that exist; alerts ring when they should, with a runbook."""
 
 import json
 import os
