@@ -1,5 +1,6 @@
 """What every client of Kafka shares: where it connects and how, and Kafka's errors as sentences."""
 
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import Any
 
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
+from kafka.net.inet import KafkaNetSocket
 
 from domain.errors import BrokerUnavailable, ConfigError
 from tocsin.config.models import KafkaConfig
@@ -31,6 +33,21 @@ class FaustOptions:
     sasl_mechanism: str | None
     username: str
     password: str = field(repr=False)
+
+
+class _Socket(KafkaNetSocket):  # type: ignore[misc]  # the client ships no types
+    """Closed when the connection is refused. The client forgets to, and tries many times a second."""
+
+    SCHEMES = ("direct",)
+
+    async def sock_connect(
+        self, net: Any, sock: socket.socket, sockaddr: Any, timeout_at: float | None = None
+    ) -> Any:
+        try:
+            return await super().sock_connect(net, sock, sockaddr, timeout_at=timeout_at)
+        except BaseException:
+            sock.close()
+            raise
 
 
 def connected(kind: Callable[..., Any], **options: Any) -> Any:
@@ -74,6 +91,8 @@ def connection(settings: KafkaConfig, context: ssl.SSLContext | None, client: st
         "client_id": f"tocsin-{client}",
         "security_protocol": ("SASL_" if settings.sasl_mechanism else "") + ("SSL" if settings.tls else "PLAINTEXT"),
         "ssl_context": context,
+        # What the client calls a proxy is any way to connect: this names `_Socket`, which goes straight there.
+        "proxy_url": "direct://",
         "bootstrap_timeout_ms": BOOTSTRAP,
         "request_timeout_ms": REQUEST,
         "reconnect_backoff_max_ms": 2_000,
