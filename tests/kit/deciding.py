@@ -111,7 +111,7 @@ class Consumer:
     def poll(self, *, seconds: float, records: int) -> list[Received]:
         self._rebalance()
         found: list[Received] = []
-        for place, position in self._positions.items():
+        for place, position in sorted(self._positions.items()):
             if place[0] not in self.paused:
                 more = self._kafka.partitions[place][position : position + records - len(found)]
                 self._positions[place] += len(more)

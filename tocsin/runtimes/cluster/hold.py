@@ -36,12 +36,12 @@ class Hold:
         self._metrics = metrics
         self._random = random or Random()  # noqa: S311  # jitter, not a secret
         self._halt = threading.Event()
-        self._reasons: dict[Why, str] = {}
+        self._reasons: dict[tuple[Why, str], str] = {}
 
     @property
     def reasons(self) -> Mapping[Why, str]:
         """Why the line is held, a sentence for each cause; empty while it flows."""
-        return MappingProxyType(dict(self._reasons))
+        return MappingProxyType({why: sentence for (why, _), sentence in list(self._reasons.items())})
 
     @property
     def stopped(self) -> bool:
@@ -83,13 +83,15 @@ class Hold:
         self._halt.wait()
         raise Stopped(sentence)
 
-    def because(self, why: Why, sentence: str) -> None:
-        """Note that the line is held."""
-        self._reasons[why] = sentence
+    def because(self, why: Why, sentence: str, *, by: str = "work") -> None:
+        """Note that the line is held, or would be: `by` says who found out, and only that one can say it is over."""
+        self._reasons[why, by] = sentence
         self._metrics.holding.labels(why).set(1)
 
-    def over(self, why: Why) -> None:
+    def over(self, why: Why, *, by: str = "work") -> None:
         """Note that this is no reason any more."""
-        if self._reasons.pop(why, None) is not None:
-            log.info("the line flows again", after=why)
-        self._metrics.holding.labels(why).set(0)
+        found = self._reasons.pop((why, by), None)
+        if why not in self.reasons:
+            self._metrics.holding.labels(why).set(0)
+            if found is not None:
+                log.info("the line flows again", after=why)

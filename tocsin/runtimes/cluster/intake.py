@@ -97,7 +97,7 @@ class Intake:
         self._waiting: deque[Message] = deque()
         self._put_off: deque[Message] = deque()
         self._began = self._live_at = seconds()
-        self._closed_history = True
+        self._looks_back = False
         self._consumer = broker.consumer(
             group,
             tuple(readers),
@@ -164,15 +164,15 @@ class Intake:
             (self._put_off if record.topic in self._history else self._waiting).extend(messages)
         if self._waiting:
             self._live_at = self._seconds()
-            if not self._closed_history:
-                self._closed_history = True
+            if self._looks_back:
+                self._looks_back = False
                 self._consumer.pause(self._history)
 
     def _look_back(self) -> None:
         """Let history in once the live topics are calm."""
         calm = self._seconds() - self._live_at >= self._gathering.calm
-        if self._closed_history and calm and self.assigned:
-            self._closed_history = False
+        if not self._looks_back and calm and self.assigned:
+            self._looks_back = True
             self._consumer.resume(self._history)
 
     def _forget(self) -> None:

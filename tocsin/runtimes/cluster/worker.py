@@ -148,9 +148,9 @@ class Worker:
             try:
                 lag = await asyncio.to_thread(self._queues.lag, self._group, self._topics)
             except BrokerUnavailable as error:
-                self._hold.because("kafka", str(error))
+                self._hold.because("kafka", str(error), by="measure")
             else:
-                self._hold.over("kafka")
+                self._hold.over("kafka", by="measure")
                 self._note(lag)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(halt.wait(), _MEASURE_EVERY)
