@@ -1,5 +1,6 @@
 """The real Kafka and Elasticsearch come up, keep what they took through a SIGKILL, and know their clients."""
 
+import os
 import subprocess
 import sys
 import time
@@ -51,6 +52,12 @@ def test_kafka_keeps_an_acknowledged_record_through_a_sigkill(kafka: KafkaServer
     kafka.start().ready()
     send(kafka, topic, b"after")
     assert records(kafka, topic, wanted=2) == [b"before", b"after"]
+
+
+@pytest.mark.usefixtures("kafka")
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="this run has no workers")
+def test_one_worker_gets_every_test_of_the_servers(request: pytest.FixtureRequest) -> None:
+    assert request.node.nodeid.endswith("@services")
 
 
 @pytest.mark.usefixtures("kafka")
