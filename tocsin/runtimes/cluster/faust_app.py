@@ -120,7 +120,8 @@ class FaustSource:
 
     async def _wait(self, error: Exception, seconds: float, halt: asyncio.Event) -> None:
         why = str(error) or type(error).__name__
-        self._hold.because("kafka", why)
+        # Cleared by the worker, once it can measure the lag again.
+        self._hold.because("kafka", why, by="measure")
         log.warning("no records come: connecting anew", why=why, seconds=round(seconds, 1))
         with suppress(TimeoutError):
             await asyncio.wait_for(halt.wait(), seconds)
