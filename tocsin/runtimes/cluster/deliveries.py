@@ -101,11 +101,19 @@ class Deliveries:
 
     async def run(self, halt: asyncio.Event) -> None:
         """Deliver until told to end; then finish what is under way, and let others have the rest."""
-        while not halt.is_set():
-            await self._look()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(halt.wait(), _EVERY)
+        closing = asyncio.create_task(self._close_at(halt))
+        try:
+            while not halt.is_set():
+                await self._look()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(halt.wait(), _EVERY)
+        finally:
+            closing.cancel()
         await self._wind_down()
+
+    async def _close_at(self, halt: asyncio.Event) -> None:
+        await halt.wait()
+        self._outbox.close()
 
     async def _look(self) -> None:
         try:
@@ -116,10 +124,10 @@ class Deliveries:
 
     async def _wind_down(self) -> None:
         self._outbox.close()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LAST_WORD):
-                while self._courier.busy:
-                    await self._courier.run_once()
+        now = asyncio.get_running_loop().time
+        deadline = now() + _LAST_WORD
+        while self._courier.busy and now() < deadline:
+            await self._courier.run_once()
         if self._courier.busy:
             # Whether it arrives nobody knows: another rings when the lease is over.
             await self._courier.aclose()
