@@ -62,11 +62,15 @@ class App:
 
     def sources(self) -> list[Source]:
         """Build the configured sources."""
+        return [make() for make in self.makers().values()]
+
+    def makers(self) -> dict[str, Callable[[], Source]]:
+        """What builds each configured source anew, by its name; all of them share one polite client."""
         client = PoliteClient(self.transport, clock=self.clock)
-        return [
-            SOURCES[tagged.kind].load().build(tagged.config, client=client, clock=self.clock)
+        return {
+            tagged.name: partial(SOURCES[tagged.kind].load().build, tagged.config, client=client, clock=self.clock)
             for tagged in self.config.source
-        ]
+        }
 
     def notifiers(self) -> dict[str, Notifier]:
         """Build the configured receivers, by name."""

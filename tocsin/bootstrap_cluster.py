@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property, partial
@@ -14,7 +15,7 @@ import structlog
 
 from alerting.delivery import ONE_SEND, Courier
 from console.app import build_app
-from console.ports import Readiness
+from console.ports import Inbox, Readiness
 from console.server import serve
 from domain.errors import StoreError
 from domain.explanation import Explanation
@@ -35,11 +36,14 @@ from tocsin.runtimes.cluster import alert as deciding
 from tocsin.runtimes.cluster import index as indexing
 from tocsin.runtimes.cluster import processing
 from tocsin.runtimes.cluster.broker import Broker
+from tocsin.runtimes.cluster.cursors import Cursors
 from tocsin.runtimes.cluster.deliveries import Awake, Deliveries
 from tocsin.runtimes.cluster.hold import Hold
+from tocsin.runtimes.cluster.ingest import IngestRuntime
 from tocsin.runtimes.cluster.intake import Intake
 from tocsin.runtimes.cluster.operations import serve_operations
 from tocsin.runtimes.cluster.process import Processor
+from tocsin.runtimes.cluster.pump import Brought, Pump
 from tocsin.runtimes.cluster.watch import Watch
 from tocsin.runtimes.cluster.wire import MENTIONS, backfill
 from tocsin.runtimes.cluster.worker import Beside, Work, Worker
@@ -82,6 +86,37 @@ class ClusterApp:
     def live(self) -> bool:
         """Whether anything is heard as it happens: recorded streams keep their own time."""
         return any(not source.finite for source in self.app.sources())
+
+    async def ingest(self, *, until_idle: bool, stop: asyncio.Event, started: Started) -> str:
+        """Listen to the sources and pass on what they bring."""
+        cursors = Cursors(self.broker)
+        runtime = IngestRuntime(
+            sources=self.app.makers(),
+            topics_are_there=self.broker.require_topics,
+            groups=self.broker,
+            cursors=cursors,
+            pump=self._pump(cursors),
+            hold=self.hold,
+        )
+
+        async def server(halt: asyncio.Event, inboxes: Mapping[str, Inbox]) -> None:
+            await serve_operations(
+                self.config.console,
+                metrics=self.metrics,
+                readiness=runtime.readiness,
+                inboxes=inboxes,
+                started=started,
+                stop=halt,
+            )
+
+        try:
+            await runtime.run(until_idle=until_idle, stop=stop, server=server)
+        finally:
+            await asyncio.to_thread(self.broker.close)
+            await self.app.transport.aclose()
+            self.store.close()
+        brought = runtime.brought
+        return f"Done: {counted(brought.posts, 'post')}, {counted(brought.dead_letters, 'dead letter')}."
 
     async def process(self, *, until_idle: bool, stop: asyncio.Event, started: Started) -> str:
         """Find brands in posts, judge and score them."""
@@ -185,8 +220,22 @@ class ClusterApp:
             sources=[source.name for source in self.config.source],
         )
 
-    def _keep_cursors(self, cursors: Mapping[str, bytes]) -> None:
-        raise NotImplementedError
+    def _keep_cursors(self, found: Mapping[str, bytes]) -> None:
+        with closing(Cursors(self.broker)) as cursors, closing(self.broker.producer("migrate")) as producer:
+            producer.publish(cursors.records(found))
+
+    def _pump(
+        self, cursors: Cursors, watch: Callable[[Brought, bytes], None] = lambda _brought, _cursor: None
+    ) -> Pump:
+        return Pump(
+            cursors=cursors,
+            producer=self.broker.producer("ingest"),
+            partitions=self.broker.partitions,
+            hold=self.hold,
+            clock=self.clock,
+            metrics=self.metrics,
+            watch=watch,
+        )
 
     def _processing(self, source: "FaustSource") -> processing.Processing:
         judge = self.hold.until(self.judge)

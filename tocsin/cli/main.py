@@ -36,6 +36,8 @@ VERBS: dict[str, Verb] = {
     "incidents": Verb("tocsin.cli.incidents", "List incidents, or show one with its reasons and evidence."),
     "stats": Verb("tocsin.cli.stats", "Compare brands: share of voice, sentiment, urgency."),
     "backfill": Verb("tocsin.cli.backfill", "Load history from files without waking anyone."),
+    "topics": Verb("tocsin.cli.topics", "Create a cluster's topics in Kafka."),
+    "ingest": Verb("tocsin.cli.ingest", "Listen to the sources and pass on to a cluster what they bring."),
     "process": Verb("tocsin.cli.process", "Find brands in a cluster's posts and judge what is said."),
     "alert": Verb("tocsin.cli.alert", "Run the rules on a cluster's mentions, and notify."),
     "index": Verb("tocsin.cli.index", "Write a cluster's mentions and dead letters into Elasticsearch."),

@@ -15,6 +15,7 @@ from domain.dead_letter import DeadLetter
 from domain.errors import Refused
 from domain.event import MentionEvent
 from domain.post import Record
+from storage import encoding
 from storage.cluster import Origin
 
 POSTS: Final = "posts"
@@ -52,22 +53,30 @@ def backfill(topic: Line) -> str:
 
 
 M = TypeVar("M", Record, Heard, Told, DeadLetter, AnyAct)
-_ENCODER = msgspec.json.Encoder()
 _OPEN, _CLOSE, _COMMA = b"[", b"]", b","
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def encode(messages: Iterable[Any]) -> Iterator[tuple[bytes, int]]:
     """Pack messages into the values of as many records as they need; each with how many it holds."""
+    return packed(map(encoded, messages))
+
+
+def encoded(message: Struct) -> bytes:
+    """Return one message as JSON; text that no UTF-8 can hold is cleaned."""
+    return encoding.encode(message)
+
+
+def packed(messages: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Pack messages that are JSON already, as `encode` does."""
     held: list[bytes] = []
     size = 0
     for message in messages:
-        encoded = _ENCODER.encode(message)
-        if held and (len(held) == MOST_MESSAGES or size + len(encoded) > MOST_BYTES):
+        if held and (len(held) == MOST_MESSAGES or size + len(message) > MOST_BYTES):
             yield _joined(held), len(held)
             held, size = [], 0
-        held.append(encoded)
-        size += len(encoded) + 1
+        held.append(message)
+        size += len(message) + 1
     if held:
         yield _joined(held), len(held)
 

@@ -98,6 +98,11 @@ class Broker:
             existing = set(admin.list_topics())
         return [self.name(topic) for topic in TOPICS if self.name(topic) not in existing]
 
+    def require_topics(self) -> None:
+        """Raise BrokerUnavailable, with the remedy, while a topic is missing."""
+        if missing := self.missing():
+            raise BrokerUnavailable(f"Kafka has no topic {', '.join(missing)}: run `tocsin topics create`")
+
     def partitions(self, topic: str) -> int:
         """Return how many partitions a topic has; BrokerUnavailable where it does not exist."""
         with self._asking("looking at the topics") as admin:
