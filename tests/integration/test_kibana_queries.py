@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from storage.store import Commit
 from tests.kit import stores
 from tests.kit.elastic import cluster_of
 from tests.kit.kibana import Json, LensPanel, lens_panels, of_kind
+from tests.kit.service_fixtures import remove_indices
 from tests.kit.services import ElasticServer
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
@@ -95,10 +97,11 @@ HEARD = Commit(
 )
 
 
-@pytest.fixture
-def cluster(elastic: ElasticServer, index_prefix: str) -> Iterator[Cluster]:
-    """What Tocsin's own store wrote of a few mentions and incidents."""
-    cluster = cluster_of(elastic, index_prefix)
+@pytest.fixture(scope="module")
+def cluster(elastic: ElasticServer) -> Iterator[Cluster]:
+    """What Tocsin's own store wrote of a few mentions and incidents; the tests only read it."""
+    prefix = f"t{secrets.token_hex(3)}-"
+    cluster = cluster_of(elastic, prefix)
     store = open_store(cluster)
     store.commit(HEARD)
     # What a later release fills in is mapped already, and charted.
@@ -107,6 +110,7 @@ def cluster(elastic: ElasticServer, index_prefix: str) -> Iterator[Cluster]:
     cluster.ask("POST", f"/{cluster.name('*')}/_refresh")
     yield cluster
     store.close()
+    remove_indices(elastic, prefix)
 
 
 def time_field(data_view: str) -> str:
