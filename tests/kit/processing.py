@@ -11,11 +11,12 @@ from domain.dead_letter import DeadLetter
 from domain.event import MentionEvent
 from domain.post import Record
 from storage.cluster import Known
-from tests.kit.engine import WordClassifier, clock, stages
+from tests.kit.engine import clock, stages
 from tocsin.metrics import Metrics
 from tocsin.runtimes.cluster.broker import Outgoing, Received
 from tocsin.runtimes.cluster.process import Processor, read
 from tocsin.runtimes.cluster.wire import POSTS, POSTS_DEAD, Heard, Reader, encode
+from tocsin.stages import Stage
 
 Effect = Callable[[str], None]
 """Told what is about to be done, and what was done; may raise."""
@@ -126,12 +127,12 @@ def build_processor(
     memory: PostMemory,
     topics: Topics,
     *,
-    classifier: WordClassifier | None = None,
+    of: Sequence[Stage] | None = None,
     metrics: Metrics | None = None,
 ) -> Processor:
-    """The processor over them."""
+    """The processor over them, of these stages or the kit's own."""
     return Processor(
-        stages=stages(classifier), memory=memory, producer=topics, clock=clock, metrics=metrics or Metrics()
+        stages=of or stages(), memory=memory, producer=topics, clock=clock, metrics=metrics or Metrics()
     )
 
 
