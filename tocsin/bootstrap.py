@@ -31,7 +31,7 @@ from tocsin.corrections import deployed
 from tocsin.explaining import explain_mention
 from tocsin.metrics import Metrics
 from tocsin.pipeline import Parts, folds, pipeline
-from tocsin.replay import LetterReplay, Replayed
+from tocsin.replay import Replayed, through_engine
 from tocsin.runtimes.embedded import EmbeddedRuntime, Pace, Summary
 from tocsin.runtimes.engine import Engine
 from tocsin.stages import Fold, Stage
@@ -71,6 +71,10 @@ class App:
             tagged.name: partial(SOURCES[tagged.kind].load().build, tagged.config, client=client, clock=self.clock)
             for tagged in self.config.source
         }
+
+    def rereading(self) -> dict[str, Rereads]:
+        """Build the configured sources that can read a single record again, by name."""
+        return {source.name: source for source in self.sources() if isinstance(source, Rereads)}
 
     def notifiers(self) -> dict[str, Notifier]:
         """Build the configured receivers, by name."""
@@ -164,11 +168,8 @@ class App:
     def replay_dead_letters(self, *, source: str = "", reason: str = "", limit: int = 1000) -> Replayed:
         """Give pending dead letters another try; notifications among them ring with the next `run`."""
         with self.store() as store:
-            replay = LetterReplay(
-                self._engine(store, self.judge(store)),
-                store,
-                sources={source.name: source for source in self.sources() if isinstance(source, Rereads)},
-                clock=self.clock,
+            replay = through_engine(
+                self._engine(store, self.judge(store)), store, sources=self.rereading(), clock=self.clock
             )
             return replay.run(store.dead_letters(source=source, reason=reason, limit=limit))
 

@@ -21,6 +21,7 @@ from domain.errors import StoreError
 from domain.explanation import Explanation
 from domain.judgement import Classifier
 from domain.mention import Mention
+from ingest.source import Source
 from storage.elasticsearch import BrandStates, ElasticsearchStore, LeasedOutbox, PostMemory
 from storage.elasticsearch.leases import LEASE_SECONDS
 from storage.store import Store
@@ -32,6 +33,7 @@ from tocsin.corrections import deployed
 from tocsin.explaining import explain_mention
 from tocsin.metrics import Metrics
 from tocsin.migrating import Migration, Moved
+from tocsin.replay import Replayed
 from tocsin.runtimes.cluster import alert as deciding
 from tocsin.runtimes.cluster import index as indexing
 from tocsin.runtimes.cluster import processing
@@ -39,11 +41,12 @@ from tocsin.runtimes.cluster.broker import Broker
 from tocsin.runtimes.cluster.cursors import Cursors
 from tocsin.runtimes.cluster.deliveries import Awake, Deliveries
 from tocsin.runtimes.cluster.hold import Hold
-from tocsin.runtimes.cluster.ingest import IngestRuntime
+from tocsin.runtimes.cluster.ingest import IngestRuntime, bring_in
 from tocsin.runtimes.cluster.intake import Intake
 from tocsin.runtimes.cluster.operations import serve_operations
 from tocsin.runtimes.cluster.process import Processor
 from tocsin.runtimes.cluster.pump import Brought, Pump
+from tocsin.runtimes.cluster.replaying import through_topics
 from tocsin.runtimes.cluster.watch import Watch
 from tocsin.runtimes.cluster.wire import MENTIONS, backfill
 from tocsin.runtimes.cluster.worker import Beside, Work, Worker
@@ -95,7 +98,7 @@ class ClusterApp:
             topics_are_there=self.broker.require_topics,
             groups=self.broker,
             cursors=cursors,
-            pump=self._pump(cursors),
+            pump=self._pump(cursors, self.hold),
             hold=self.hold,
         )
 
@@ -203,6 +206,27 @@ class ClusterApp:
             await asyncio.gather(looking, return_exceptions=True)
         return "Done."
 
+    async def backfill(
+        self, source: Source, *, stop: asyncio.Event, watch: Callable[[Brought, bytes], None]
+    ) -> Brought:
+        """Pass one finite source's history on, from where it stopped; it is processed while no live post waits."""
+        cursors, hold = Cursors(self.broker), Hold(self.metrics)
+        pump = self._pump(cursors, hold, watch)
+        try:
+            await bring_in(source, pump=pump, topics_are_there=self.broker.require_topics, hold=hold, stop=stop)
+        finally:
+            await asyncio.to_thread(self.broker.close)
+        return pump.brought
+
+    def replay_dead_letters(self, *, source: str = "", reason: str = "", limit: int = 1000) -> Replayed:
+        """Give pending dead letters another try: their posts go into the topics again, to be processed anew."""
+        rows = self.store.dead_letters(source=source, reason=reason, limit=limit)
+        with closing(self.broker), closing(self.broker.producer("replay")) as producer:
+            replay = through_topics(
+                self.broker, producer, self.store, rows, sources=self.app.rereading(), clock=self.clock
+            )
+            return replay.run(rows)
+
     def migrate(self, file: Store, *, watch: Callable[[Moved], None] = lambda _: None) -> Moved:
         """Move what one process kept in its file to this cluster."""
         self.store.schema.ensure()
@@ -225,13 +249,16 @@ class ClusterApp:
             producer.publish(cursors.records(found))
 
     def _pump(
-        self, cursors: Cursors, watch: Callable[[Brought, bytes], None] = lambda _brought, _cursor: None
+        self,
+        cursors: Cursors,
+        hold: Hold,
+        watch: Callable[[Brought, bytes], None] = lambda _brought, _cursor: None,
     ) -> Pump:
         return Pump(
             cursors=cursors,
             producer=self.broker.producer("ingest"),
             partitions=self.broker.partitions,
-            hold=self.hold,
+            hold=hold,
             clock=self.clock,
             metrics=self.metrics,
             watch=watch,

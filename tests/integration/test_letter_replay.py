@@ -14,7 +14,7 @@ from storage.memory import MemoryStore
 from storage.store import Commit
 from tests.kit.engine import START, WordClassifier, build_engine, clock, record
 from tests.kit.scripted_source import letter
-from tocsin.replay import LetterReplay, Replayed
+from tocsin.replay import Replayed, through_engine
 
 
 class Mended(WordClassifier):
@@ -41,7 +41,7 @@ def commit_all(store: MemoryStore, *records: Record) -> None:
 
 
 def replay(store: MemoryStore, classifier: WordClassifier | None = None) -> Replayed:
-    letters = LetterReplay(build_engine(store, classifier), store, sources={"kit": OneSource()}, clock=clock)
+    letters = through_engine(build_engine(store, classifier), store, sources={"kit": OneSource()}, clock=clock)
     return letters.run(store.dead_letters(limit=100))
 
 

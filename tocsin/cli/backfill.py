@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,12 @@ if TYPE_CHECKING:
     from ingest.file import FileSource
     from storage.store import Commit
     from tocsin.bootstrap import App
+    from tocsin.runtimes.cluster.pump import Brought
+
+Tell = Callable[[bytes, str], None]
+"""Told the cursor that was reached, and what was brought so far, in words."""
+Bring = Callable[["FileSource", asyncio.Event, Tell], Awaitable[str]]
+"""Brings one file in; returns what was brought, in words."""
 
 NAME = "backfill"
 
@@ -36,12 +44,17 @@ def command(
 ) -> int:
     """Load history from CSV, JSON lines or Parquet files (also .gz, .zst); it wakes nobody.
 
-    Interrupted, it goes on where it stopped; a file that was loaded adds nothing the second time.
+    Interrupted, it goes on where it stopped; a file that was loaded adds nothing the second time. On a cluster the
+    posts go into the topic `posts.backfill`, which is served while no live post waits.
     """
     from tocsin.bootstrap import bootstrap
     from tocsin.cli import logs
+    from tocsin.cli.working import require_cluster
 
-    app = bootstrap(load_config(config_file))
+    config = load_config(config_file)
+    if config.storage.kind == "elasticsearch":
+        require_cluster(config, "backfill")
+    app = bootstrap(config)
     sources = [_source(app, file, _columns(mapped), settings) for file in files]
     logs.configure(as_json=False)
     return asyncio.run(_load(app, sources))
@@ -97,11 +110,12 @@ async def _load(app: "App", sources: "list[FileSource]") -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    bring = _into_one_process if app.config.storage.kind == "sqlite" else _into_the_cluster
     failed = False
     for source in sources:
         try:
             await source.check()
-            await _load_one(app, source, stop)
+            await _load_one(partial(bring, app), source, stop)
         except TocsinError as failure:
             click.echo(f"{source.name.split()[1]}: {failure}", err=True)
             failed = True
@@ -111,7 +125,7 @@ async def _load(app: "App", sources: "list[FileSource]") -> int:
     return 1 if failed else 0
 
 
-async def _load_one(app: "App", source: "FileSource", stop: asyncio.Event) -> None:
+async def _load_one(bring: Bring, source: "FileSource", stop: asyncio.Event) -> None:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     from tocsin.cli import screen
@@ -127,22 +141,45 @@ async def _load_one(app: "App", source: "FileSource", stop: asyncio.Event) -> No
     with Progress(*columns, console=screen.messages()) as bar:
         _, total = source.progress(None)
         task = bar.add_task(name, total=total, said="")
-        posts, mentions = 0, 0
 
-        def watch(commit: "Commit") -> None:
-            nonlocal posts, mentions
-            posts += len(commit.posts)
-            mentions += len(commit.mentions)
-            cursor = commit.cursors.get(source.name)
-            if cursor is not None:
-                read, total = source.progress(cursor)
-                bar.update(task, completed=read, total=total, said=f"{posts:,} posts, {mentions:,} mentions")
+        def tell(cursor: bytes, said: str) -> None:
+            read, total = source.progress(cursor)
+            bar.update(task, completed=read, total=total, said=said)
 
-        summary = await app.backfill(source, watch=watch, stop=stop)
+        said = await bring(source, stop, tell)
         if not stop.is_set():
             bar.update(task, completed=total)
-    click.echo(
-        f"{name}: {screen.counted(summary.posts, 'new post')}, {screen.counted(summary.mentions, 'mention')}, "
-        f"{screen.counted(summary.dead_letters, 'dead letter')}.",
-        err=True,
+    click.echo(f"{name}: {said}", err=True)
+
+
+async def _into_one_process(app: "App", source: "FileSource", stop: asyncio.Event, tell: Tell) -> str:
+    from tocsin.cli.screen import counted
+
+    posts, mentions = 0, 0
+
+    def watch(commit: "Commit") -> None:
+        nonlocal posts, mentions
+        posts += len(commit.posts)
+        mentions += len(commit.mentions)
+        cursor = commit.cursors.get(source.name)
+        if cursor is not None:
+            tell(cursor, f"{posts:,} posts, {mentions:,} mentions")
+
+    summary = await app.backfill(source, watch=watch, stop=stop)
+    return (
+        f"{counted(summary.posts, 'new post')}, {counted(summary.mentions, 'mention')}, "
+        f"{counted(summary.dead_letters, 'dead letter')}."
+    )
+
+
+async def _into_the_cluster(app: "App", source: "FileSource", stop: asyncio.Event, tell: Tell) -> str:
+    from tocsin.bootstrap_cluster import ClusterApp
+    from tocsin.cli.screen import counted
+
+    def watch(brought: "Brought", cursor: bytes) -> None:
+        tell(cursor, f"{brought.posts:,} posts")
+
+    brought = await ClusterApp(config=app.config, clock=app.clock).backfill(source, watch=watch, stop=stop)
+    return (
+        f"{counted(brought.posts, 'post')} passed on to the cluster, {counted(brought.dead_letters, 'dead letter')}."
     )

@@ -9,7 +9,11 @@ import click
 from tocsin.cli.options import config_option, epilog, json_option, load_config
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from storage.store import DeadLetterRow
+    from tocsin.config import Config
+    from tocsin.replay import Replayed
 
 
 @click.group(
@@ -88,12 +92,12 @@ def _table(rows: "list[DeadLetterRow]") -> None:
 def replay(*, config_file: Path | None, source: str, reason: str, limit: int, as_json: bool) -> int:
     """Put dead letters through the pipeline once more; exit 1 when some are refused again.
 
-    Needs the database for itself: stop `tocsin run` first. What rings is delivered by the next `tocsin run`.
+    One process needs its database for itself: stop `tocsin run` first; what rings is delivered by the next one. On a
+    cluster their posts go into the topic `posts` again, and what is refused again becomes a dead letter again.
     """
-    from tocsin.bootstrap import bootstrap
     from tocsin.cli import screen
 
-    replayed = bootstrap(load_config(config_file)).replay_dead_letters(source=source, reason=reason, limit=limit)
+    replayed = _replays(load_config(config_file))(source=source, reason=reason, limit=limit)
     if as_json:
         screen.print_json([replayed])
     else:
@@ -101,3 +105,15 @@ def replay(*, config_file: Path | None, source: str, reason: str, limit: int, as
         for why, count in Counter(replayed.refused.values()).most_common():
             click.echo(f"  {count:,} x {screen.harmless(why)}")
     return 1 if replayed.refused else 0
+
+
+def _replays(config: "Config") -> "Callable[..., Replayed]":
+    if config.storage.kind == "sqlite":
+        from tocsin.bootstrap import bootstrap
+
+        return bootstrap(config).replay_dead_letters
+    from tocsin.bootstrap_cluster import ClusterApp
+    from tocsin.cli.working import require_cluster
+
+    require_cluster(config, "dead-letters replay")
+    return ClusterApp(config=config).replay_dead_letters

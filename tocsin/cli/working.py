@@ -13,6 +13,7 @@ from tocsin.cli.options import config_option, load_config
 
 if TYPE_CHECKING:
     from tocsin.bootstrap_cluster import ClusterApp
+    from tocsin.config import Config
 
 F = TypeVar("F", bound=Callable[..., Any])
 Started = Callable[[str], None]
@@ -43,6 +44,19 @@ def work(
     from tocsin.cli import logs
 
     config = load_config(config_file, console__host=host, console__port=port)
+    require_cluster(config, name)
+    logs.configure(as_json=json_logs)
+
+    def say(sentence: str) -> None:
+        if not json_logs:
+            click.echo(sentence, err=True)
+
+    say(asyncio.run(_until_told(ClusterApp(config=config), does, name, say)))
+    return 0
+
+
+def require_cluster(config: "Config", name: str) -> None:
+    """Raise ConfigError where this configuration is not that of a cluster."""
     problems = []
     if not config.kafka.servers:
         problems.append('kafka.servers: none is given: add [kafka] with servers = ["localhost:9092"]')
@@ -52,14 +66,6 @@ def work(
         )
     if problems:
         raise ConfigError(problems)
-    logs.configure(as_json=json_logs)
-
-    def say(sentence: str) -> None:
-        if not json_logs:
-            click.echo(sentence, err=True)
-
-    say(asyncio.run(_until_told(ClusterApp(config=config), does, name, say)))
-    return 0
 
 
 async def _until_told(app: "ClusterApp", does: Work, name: str, say: Callable[[str], None]) -> str:

@@ -70,7 +70,7 @@ class IngestRuntime:
         """
         halt = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
-            stopping = tasks.create_task(self._stop_at(stop))
+            stopping = tasks.create_task(_stop_at(stop, self._hold))
             serving = tasks.create_task(server(halt, self._inboxes)) if server else None
             try:
                 await self._listen(tasks, until_idle=until_idle, stop=stop)
@@ -136,9 +136,33 @@ class IngestRuntime:
     def _note_stopped(self) -> None:
         self._stopped = {name: h.detail for name, h in self._pump.health.items() if h.state == "stopped"}
 
-    async def _stop_at(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._hold.stop()
+
+async def bring_in(
+    source: Source, *, pump: Pump, topics_are_there: Callable[[], None], hold: Hold, stop: asyncio.Event
+) -> None:
+    """Bring all of one finite source, which belongs to no group; raises TocsinError when it cannot be read."""
+    async with asyncio.TaskGroup() as tasks:
+        stopping = tasks.create_task(_stop_at(stop, hold))
+        try:
+            await asyncio.to_thread(hold.until, topics_are_there)
+            pump.start(tasks)
+            await pump.listen([source])
+            await first(stop.wait(), pump.idle())
+            health = pump.health[source.name]
+            await pump.finish(seconds=_FINISHING)
+        except Stopped:
+            return
+        finally:
+            hold.stop()
+            stopping.cancel()
+            await asyncio.to_thread(pump.close)
+    if health.state == "stopped":
+        raise TocsinError(health.detail)
+
+
+async def _stop_at(stop: asyncio.Event, hold: Hold) -> None:
+    await stop.wait()
+    hold.stop()
 
 
 async def first(*waits: Awaitable[Any]) -> None:

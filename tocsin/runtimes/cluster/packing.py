@@ -6,11 +6,14 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.dead_letter import RAW_LIMIT, DeadLetter
+from domain.dead_letter import DeadLetter
+from domain.errors import Refused
 from domain.post import Record
 from tocsin.runtimes.cluster.broker import LARGEST_MESSAGE, Outgoing, partition_of
 from tocsin.runtimes.cluster.wire import POSTS, POSTS_DEAD, backfill, encoded, packed
+from tocsin.runtimes.flow import letter_of, stamped
 
+STAGE = "ingest"
 LARGEST_POST = LARGEST_MESSAGE // 2
 """Bytes of a post as JSON. A mention says all that its post says and more, and has to fit into its topic too."""
 
@@ -26,12 +29,17 @@ class Packed(Struct, frozen=True, kw_only=True):
 
 
 def pack(
-    records: Iterable[Record], letters: Iterable[DeadLetter], *, partitions: Callable[[str], int], at: datetime
+    records: Iterable[Record],
+    letters: Iterable[DeadLetter],
+    *,
+    partitions: Callable[[str], int],
+    at: datetime,
+    key: bytes | None = None,
 ) -> Packed:
     """Pack posts and dead letters, each partition's in their order. `partitions` says how many a topic has.
 
     Posts get their version, as every later stage compares it. One that cannot be carried is dead-lettered `at` this
-    time; text that no UTF-8 can hold is cleaned.
+    time; text that no UTF-8 can hold is cleaned. Records of posts get this `key`.
     """
     posts: dict[tuple[str, int], list[bytes]] = {}
     refused = list(letters)
@@ -49,7 +57,7 @@ def pack(
     out: list[Outgoing] = []
     messages: dict[str, int] = {}
     for (topic, place), made_posts in posts.items():
-        out += [Outgoing(topic, value, None, place) for value, _ in packed(made_posts)]
+        out += [Outgoing(topic, value, key, place) for value, _ in packed(made_posts)]
         messages[topic] = messages.get(topic, 0) + len(made_posts)
     for source, made_letters in dead.items():
         out += [Outgoing(POSTS_DEAD, value, source.encode()) for value, _ in packed(made_letters)]
@@ -58,26 +66,12 @@ def pack(
 
 
 def _encoded(record: Record, *, at: datetime) -> bytes | DeadLetter:
-    post = record.post
-    stamped = record if post.version else replace(record, post=replace(post, version=post.stamp))
     try:
-        made = encoded(stamped)
+        made = encoded(stamped(record))
     except Exception as error:  # noqa: BLE001  # poison must not stop the line; it is kept with its reason
-        return _letter(record, "not_json", f"{type(error).__name__}: {error}", at=at)
+        return letter_of(record, STAGE, Refused("not_json", f"{type(error).__name__}: {error}"), at=at)
     if len(made) > LARGEST_POST:
         detail = f"the post takes {len(made):,} bytes; at most {LARGEST_POST:,} travel between the processes"
-        return _letter(record, "too_large", detail, at=at)
+        letter = letter_of(record, STAGE, Refused("too_large", detail), at=at)
+        return replace(letter, where=letter.where[:_PLACE_LIMIT])
     return made
-
-
-def _letter(record: Record, reason: str, detail: str, *, at: datetime) -> DeadLetter:
-    raw = record.raw or record.post.wording.encode("utf-8", "surrogatepass")
-    return DeadLetter(
-        source=record.post.source,
-        stage="ingest",
-        reason=reason,
-        detail=detail,
-        where=record.post.place[:_PLACE_LIMIT],
-        raw=raw[:RAW_LIMIT],
-        at=at,
-    )

@@ -20,7 +20,7 @@ from tocsin.metrics import Metrics
 from tocsin.runtimes.cluster.broker import Outgoing, Received
 from tocsin.runtimes.cluster.intake import Message
 from tocsin.runtimes.cluster.unreadable import unreadable
-from tocsin.runtimes.cluster.wire import MENTIONS, POSTS, POSTS_DEAD, Heard, Reader, backfill, encode
+from tocsin.runtimes.cluster.wire import AGAIN, MENTIONS, POSTS, POSTS_DEAD, Heard, Reader, backfill, encode
 from tocsin.runtimes.flow import Flow, changes, count_mentions, letter_of, runs, stamped
 from tocsin.stages import Stage
 
@@ -50,11 +50,12 @@ class Publisher(Protocol):
 
 
 class Arrival(NamedTuple):
-    """A post with its version filled in, and where it stood."""
+    """A post with its version filled in, and where it stood. `again`: it is dealt with even if it is known."""
 
     topic: str
     origin: Origin
     record: Record
+    again: bool = False
 
 
 class _Turn(Struct):
@@ -107,7 +108,7 @@ class Processor:
         if isinstance(found, Refused):
             return unreadable(message, found, stage=STAGE, at=self._clock())
         origin = Origin(f"{record.topic}-{record.partition}", record.offset, message.place)
-        return Arrival(record.topic, origin, stamped(found))
+        return Arrival(record.topic, origin, stamped(found), record.key == AGAIN)
 
     def _pass_on(self, arrivals: list[Arrival]) -> set[Origin]:
         """Return the origins of those that were refused. What breaks the whole is sought out by halves."""
@@ -201,7 +202,7 @@ def _is_fresh(one: Arrival, known: Known | None, turn: _Turn) -> bool:
     if known.heard(one.origin):
         turn.redelivered += 1
         return False
-    if known.version == one.record.post.version:
+    if known.version == one.record.post.version and not one.again:
         turn.repeated.append(one)
         return False
     return True

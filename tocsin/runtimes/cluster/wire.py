@@ -25,6 +25,9 @@ CURSORS, ACTS = "cursors", "acts"
 POSTS_DEAD, MENTIONS_DEAD = "posts.dead", "mentions.dead"
 Line = Literal["posts", "mentions", "stories"]
 
+AGAIN = b"again"
+"""Key of a record of posts that are dealt with even where they are known already: dead letters that are replayed."""
+
 MOST_MESSAGES = 500
 """In one record."""
 MOST_BYTES = 500_000

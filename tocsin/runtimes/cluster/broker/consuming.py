@@ -1,6 +1,6 @@
 """Reading: as a member of a group that commits by hand, or a whole topic from its beginning."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from time import monotonic
@@ -156,19 +156,20 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # the client s
 
 
 class Reader:
-    """Reads a topic from its beginning to its present end, without a group and as often as asked."""
+    """Reads a topic to its present end, without a group and as often as asked."""
 
     def __init__(self, options: dict[str, Any], name: str, topic: str) -> None:
         self._options, self._name, self._topic = options, name, topic
         self._client: Any = None
 
-    def read(self, partitions: Collection[int]) -> list[Received]:
-        """Return what is in these partitions now, each in order."""
+    def read(self, partitions: Collection[int], *, since: datetime | None = None) -> Iterator[Received]:
+        """Bring what is in these partitions now, each in order; only what the broker took from `since` on."""
         if not partitions:
-            return []
+            return
+        places = [TopicPartition(self._name, partition) for partition in partitions]
         try:
             with explained(f"reading {self._name}"):
-                return self._read([TopicPartition(self._name, partition) for partition in partitions])
+                yield from self._read(places, since)
         except BrokerUnavailable:
             self.close()
             raise
@@ -180,25 +181,32 @@ class Reader:
             with suppress(KafkaError):
                 client.close(autocommit=False, timeout_ms=2_000)
 
-    def _read(self, places: list[TopicPartition]) -> list[Received]:
+    def _read(self, places: list[TopicPartition], since: datetime | None) -> Iterator[Received]:
         if self._client is None:
             self._client = connected(KafkaConsumer, **self._options, **_READING)
-        client, found = self._client, list[Received]()
+        client = self._client
         client.assign(places)
-        client.seek_to_beginning(*places)
         ends = client.end_offsets(places, timeout_ms=REQUEST)
+        self._seek(places, since, ends)
         deadline = monotonic() + DELIVERY / 1000
         while any(client.position(place, timeout_ms=REQUEST) < ends[place] for place in places):
             for place, batch in client.poll(timeout_ms=250).items():
-                found += [
-                    Received(self._topic, place.partition, each.offset, each.key, each.value, _moment(each.timestamp))
-                    for each in batch
-                    if each.offset < ends[place]
-                ]
+                for each in batch:
+                    if each.offset < ends[place]:
+                        at = _moment(each.timestamp)
+                        yield Received(self._topic, place.partition, each.offset, each.key, each.value, at)
                 deadline = monotonic() + DELIVERY / 1000
             if monotonic() > deadline:
                 raise KafkaTimeoutError("no answer")
-        return found
+
+    def _seek(self, places: list[TopicPartition], since: datetime | None, ends: Mapping[TopicPartition, int]) -> None:
+        if since is None:
+            self._client.seek_to_beginning(*places)
+            return
+        moment = round(since.timestamp() * 1000)
+        found = self._client.offsets_for_times(dict.fromkeys(places, moment), timeout_ms=REQUEST)
+        for place in places:
+            self._client.seek(place, found[place].offset if found.get(place) else ends[place])
 
 
 def _places(places: Iterable[TopicPartition], prefix: str) -> Places:
