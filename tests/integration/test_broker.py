@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -190,8 +191,19 @@ def test_a_whole_topic_is_read_as_often_as_asked(broker: Broker) -> None:
         assert [record.value for record in reader.read([partition])] == [b"1", b"2"]
         publish(broker, [Outgoing("cursors", b"3", b"news")])
         assert [record.value for record in reader.read([partition])] == [b"1", b"2", b"3"]
-        assert reader.read([(partition + 1) % 4]) == []
-        assert reader.read([]) == []
+        assert list(reader.read([(partition + 1) % 4])) == []
+        assert list(reader.read([])) == []
+
+
+def test_a_topic_is_read_from_a_moment_on(broker: Broker) -> None:
+    publish(broker, numbered(0, 4))
+    with closing(broker.reader("posts", client="test")) as reader:
+        (first,) = reader.read([1])
+        later = first.at + timedelta(milliseconds=1)
+        assert list(reader.read([1], since=first.at)) == [first]
+        assert list(reader.read([1], since=later)) == []
+        publish(broker, numbered(4, 8))
+        assert [record.value for record in reader.read([1], since=later)] == [b"5"]
 
 
 def test_a_broker_killed_while_records_flow_loses_none_and_keeps_each_partitions_order(
