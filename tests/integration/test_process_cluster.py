@@ -18,7 +18,7 @@ from storage.memory import MemoryStore
 from tests.kit.cluster import Worker, configuration
 from tests.kit.engine import BRANDS, WordClassifier, record
 from tests.kit.processing import PostMemory, Topics, build_processor, deal
-from tests.kit.services import ElasticServer, KafkaServer
+from tests.kit.services import PASSWORD, USER, ElasticServer, KafkaServer
 from tocsin.bootstrap import App
 from tocsin.config import load
 from tocsin.config.models import KafkaConfig
@@ -254,8 +254,8 @@ def test_while_kafka_is_away_it_waits_and_says_so_at_the_start_and_in_the_middle
     around.publish(stream(9_000))
     around.kafka.kill()
     worker = around.worker()
-    until(lambda: probe(worker, "/readyz").status_code == 503)
-    assert "kafka" in probe(worker, "/readyz").text
+    until(lambda: "kafka" in probe(worker, "/readyz").text)
+    assert probe(worker, "/readyz").status_code == 503
     assert probe(worker, "/healthz").status_code == 200
     around.kafka.start().ready()
     until(lambda: around.published() > 0)
@@ -291,8 +291,8 @@ def test_a_flood_of_poison_stops_the_line_until_a_person_starts_it_again(around:
     good = [value for number in range(4) for value, _ in encode([record(number, "aurora fire")])]
     around.publish([b"no json"] * 1_600 + good)
     worker = around.worker()
-    until(lambda: probe(worker, "/readyz").status_code == 503)
-    assert "could not be processed" in probe(worker, "/readyz").text
+    until(lambda: "could not be processed" in probe(worker, "/readyz").text)
+    assert probe(worker, "/readyz").status_code == 503
     assert probe(worker, "/healthz").status_code == 200
     assert 'tocsin_holding{why="dead_letters"} 1.0' in probe(worker, "/metrics").text
     time.sleep(2)
@@ -324,3 +324,45 @@ def test_a_record_of_many_megabytes_is_dealt_with(around: Around) -> None:
     around.finish()
     account(around)
     assert len(read(around.records(POSTS))) == 1
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"])
+def test_it_proves_who_it_is_where_servers_ask_for_it(
+    tmp_path: Path,
+    secure_kafka: KafkaServer,
+    secure_elastic: ElasticServer,
+    topic_prefix: str,
+    index_prefix: str,
+    mechanism: str,
+) -> None:
+    config = tmp_path / "tocsin.toml"
+    config.write_text(
+        f"""
+        [storage]
+        kind = "elasticsearch"
+        urls = ["{secure_elastic.address}"]
+        prefix = "{index_prefix}"
+        ca_file = "{secure_elastic.ca_file}"
+        api_key = "{secure_elastic.api_key}"
+        replicas = 0
+        [kafka]
+        servers = ["{secure_kafka.address}"]
+        prefix = "{topic_prefix}"
+        partitions = {PARTITIONS}
+        tls = true
+        ca_file = "{secure_kafka.ca_file}"
+        sasl_mechanism = "{mechanism}"
+        username = "{USER}"
+        password = "{PASSWORD}"
+        [console]
+        port = 0
+        {_BRANDS}
+        """
+    )
+    around = Around(tmp_path, config, secure_kafka, Broker(load(config).kafka), [])
+    around.broker.create()
+    around.publish(stream(100))
+    around.finish()
+    account(around)
+    around.broker.close()
+    assert PASSWORD not in around.workers[0].said(100_000)
