@@ -64,7 +64,7 @@ class Worker:
     def start(self) -> "Worker":
         """Start it, or start it again."""
         module = "tocsin.cli.main" if self.model else "tests.kit.cluster"
-        command = [sys.executable, "-m", module, self.verb, "--config", str(self.config), *self.words]
+        command = [sys.executable, "-m", module, self.verb, *self.words, "--config", str(self.config)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
         return self
