@@ -221,7 +221,7 @@ class ClusterApp:
     def replay_dead_letters(self, *, source: str = "", reason: str = "", limit: int = 1000) -> Replayed:
         """Give pending dead letters another try: their posts go into the topics again, to be processed anew."""
         rows = self.store.dead_letters(source=source, reason=reason, limit=limit)
-        with closing(self.broker), closing(self.broker.producer("replay")) as producer:
+        with closing(self.broker), closing(self.store), closing(self.broker.producer("replay")) as producer:
             replay = through_topics(
                 self.broker, producer, self.store, rows, sources=self.app.rereading(), clock=self.clock
             )
