@@ -73,22 +73,28 @@ class _Bytes(Serializer):
 
 
 class Cluster:
-    """One Elasticsearch cluster, usable from any thread. Every call blocks; nothing is asked before the first one."""
+    """One Elasticsearch cluster, usable from any thread. Every call blocks; nothing is asked before the first one.
+
+    Raises StoreError for settings that no client can be made of.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         kinds = "application/json", "application/vnd.elasticsearch+json", "application/vnd.elasticsearch+x-ndjson"
-        self._client = Elasticsearch(
-            list(settings.urls),
-            **_credentials(settings),
-            request_timeout=_TIMEOUT,
-            connections_per_node=_CONNECTIONS,
-            # A lost connection is tried on another node; an answer is the caller's to judge.
-            max_retries=2,
-            retry_on_timeout=False,
-            retry_on_status=(),
-            serializers=dict.fromkeys(kinds, _Bytes()),
-        )
+        try:
+            self._client = Elasticsearch(
+                list(settings.urls),
+                **_credentials(settings),
+                request_timeout=_TIMEOUT,
+                connections_per_node=_CONNECTIONS,
+                # A lost connection is tried on another node; an answer is the caller's to judge.
+                max_retries=2,
+                retry_on_timeout=False,
+                retry_on_status=(),
+                serializers=dict.fromkeys(kinds, _Bytes()),
+            )
+        except ValueError as error:
+            raise StoreError(f"[storage] cannot be used to reach Elasticsearch: {error}") from error
 
     def __repr__(self) -> str:
         return f"Cluster({self.settings!r})"
@@ -175,7 +181,12 @@ def _credentials(settings: Settings) -> dict[str, Any]:
     elif settings.username:
         given["basic_auth"] = (settings.username, settings.password)
     if settings.ca_file:
-        given["ssl_context"] = ssl.create_default_context(cafile=settings.ca_file)
+        try:
+            given["ssl_context"] = ssl.create_default_context(cafile=settings.ca_file)
+        except OSError as error:
+            raise StoreError(
+                f"[storage] ca_file {settings.ca_file} cannot be read as certificates: {error}"
+            ) from error
     return given
 
 

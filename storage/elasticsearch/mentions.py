@@ -1,6 +1,7 @@
 """Writes mentions: each is one document for ever, its highest version stays, and people's corrections hold."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 import msgspec
 from msgspec import Struct
@@ -80,6 +81,20 @@ class Mentions:
                 self._hold({write.id: write.index for write in writes}, refresh=True)
                 return
         raise StoreUnavailable("these mentions are written by others all the time")
+
+    def bring_up_to_date(self) -> int:
+        """Index anew the months whose words were made with other word forms; return how many mentions that were.
+
+        Any number of processes may do it at once, and others may write: of one version the last write stays.
+        """
+        written = 0
+        for month, index in self._schema.outdated(look=True).items():
+            found = reading.scan(self._cluster, index, {"match_all": {}}, _BY_ID, version=True)
+            while chunk := list(islice(found, reading.AT_ONCE)):
+                self.write([Versioned(mention=_mention(one), version=one.version, month=month) for one in chunk])
+                written += len(chunk)
+            self._schema.mark_current(index)
+        return written
 
     def of_post(self, post_id: str) -> list[Mention]:
         """Every mention made of a post, by brand."""

@@ -172,12 +172,13 @@ class Outbox:
                 wanted[one.id] = seen.line
         fresh = reading.documents(self._cluster, self._index, wanted)
         due: list[_Held] = []
+        proved: set[tuple[str, str]] = set()
         for name, line in wanted.items():
             held = _decoded(fresh[name])
-            if held.entry.status != "pending" or line in held_back:
+            if held.entry.status != "pending" or line in proved:
                 continue
             if held.entry.next_at > now or held.lease.keeps_out(holder, micros(now)):
-                held_back.add(line)
+                proved.add(line)
             else:
                 due.append(held)
         return due

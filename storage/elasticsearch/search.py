@@ -96,7 +96,7 @@ class Search:
         open_ended: list[reading.Query] = [{"term": {"words": UNSURE}}]
         outdated = self._schema.outdated()
         if outdated:
-            open_ended.append({"terms": {"_index": outdated}})
+            open_ended.append({"terms": {"_index": list(outdated.values())}})
         return [{"bool": {"should": [asked, *open_ended]}}]
 
 

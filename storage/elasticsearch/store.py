@@ -183,6 +183,10 @@ class ElasticsearchStore:
             if not bulk(self._cluster, [write], refresh=True).require().overtaken:
                 return
 
+    def bring_up_to_date(self) -> int:
+        """See `Mentions.bring_up_to_date`."""
+        return self._mentions.bring_up_to_date()
+
     def drop_expired(self, now: datetime) -> list[str]:
         """Delete the months of mentions that are older than is kept, and what is remembered of their posts.
 

@@ -1,17 +1,25 @@
 """Any sequence of commits, deliveries and purges gives the same answers from every store."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from domain.mention import MentionQuery
+from domain.post import Post
+from storage.elasticsearch import open_store as open_elasticsearch
 from storage.memory import MemoryStore
 from storage.sqlite import open_store
-from storage.store import Commit, FoldState, Store
+from storage.store import Commit, FoldState, MentionStore, Store
+from tests.kit.elastic import cluster_of
+from tests.kit.queries import POSTS, VALID
+from tests.kit.services import ElasticServer
 from tests.kit.stores import (
     alert,
     at,
@@ -30,6 +38,7 @@ BRANDS = ("Aurora Air", "Borealis Jet")
 TEXTS = ("lost my bag", "late flight again", "Рейсы задержали", "рейс вовремя", "شركة الطيران", "flights and рейсы")
 QUERIES = ("flight", "рейс", "bag OR рейс", "flights -рейс", '"late flight"', "lost AND bag", "lang:kk OR bag")
 
+NUMBERS = count()
 small = st.integers(0, 3)
 minutes = st.integers(0, 6)
 statuses = st.sampled_from(["open", "resolved"])
@@ -54,7 +63,7 @@ def versions(draw: st.DrawFn) -> tuple[Any, list[Any]]:
 
 
 @st.composite
-def commits(draw: st.DrawFn) -> Callable[[Store], object]:
+def commits(draw: st.DrawFn) -> Callable[[MentionStore], object]:
     heard = draw(st.lists(versions(), max_size=4))
     posts = [written for written, _ in heard]
     batch = Commit(
@@ -81,7 +90,7 @@ def commits(draw: st.DrawFn) -> Callable[[Store], object]:
 
 
 @st.composite
-def corrections(draw: st.DrawFn) -> Callable[[Store], object]:
+def corrections(draw: st.DrawFn) -> Callable[[MentionStore], object]:
     """A person's word on a mention, or the same word again; what is judged may be gone or not there yet."""
     told = mention(post(str(draw(small)), draw(st.sampled_from(TEXTS))), brand=draw(st.sampled_from(BRANDS)))
     act = correct(
@@ -96,14 +105,14 @@ def corrections(draw: st.DrawFn) -> Callable[[Store], object]:
 
 
 @st.composite
-def deliveries(draw: st.DrawFn) -> Callable[[Store], object]:
+def deliveries(draw: st.DrawFn) -> Callable[[MentionStore], object]:
     order, time, what = (
         f"o{draw(st.integers(0, 5))}",
         at(draw(minutes)),
         draw(st.sampled_from(["sent", "retry", "refused"])),
     )
 
-    def deliver(store: Store) -> None:
+    def deliver(store: MentionStore) -> None:
         if order not in {entry.notification.id for entry in store.outbox()}:
             return
         if what == "sent":
@@ -123,7 +132,7 @@ def purges(draw: st.DrawFn) -> Callable[[Store], object]:
 
 
 @st.composite
-def replays(draw: st.DrawFn) -> Callable[[Store], object]:
+def replays(draw: st.DrawFn) -> Callable[[MentionStore], object]:
     letter, time = dead_letter(bytes([draw(small)])), at(draw(minutes))
     return lambda store: store.mark_replayed(letter.id, at=time)
 
@@ -144,22 +153,16 @@ asked = st.builds(
 )
 
 
-def answers(store: Store, queries: list[MentionQuery]) -> list[Any]:
+def answers(store: MentionStore, queries: list[MentionQuery]) -> list[Any]:
     """Everything that a store can be asked."""
-    ids = sorted({one.id for one in store.posts()})
+    mentions = store.mentions_beginning("", limit=20)
     return [
         [(store.search(query), store.count(query), store.stats(query)) for query in queries],
-        list(store.posts()),
-        list(store.posts(since=at(2), until=at(5))),
-        store.known_versions(ids),
-        [store.evidence(post_id) for post_id in ids],
-        [store.mentions_of(post_id) for post_id in ids],
-        store.mentions_beginning("", limit=20),
+        mentions,
+        [store.mentions_of(told.post.id) for told in mentions],
+        [store.mention(told.id) for told in mentions],
         store.acts(),
         store.acts(brand=BRANDS[0], since=at(2)),
-        store.fold_keys("f"),
-        [store.fold_state("f", brand) for brand in BRANDS],
-        store.cursor("s"),
         store.alerts(),
         store.alerts(brand=BRANDS[0], limit=2),
         store.near_misses(),
@@ -173,12 +176,29 @@ def answers(store: Store, queries: list[MentionQuery]) -> list[Any]:
     ]
 
 
+def whole_answers(store: Store, queries: list[MentionQuery]) -> list[Any]:
+    """Everything that a store of one process can be asked."""
+    ids = sorted({one.id for one in store.posts()})
+    return [
+        answers(store, queries),
+        store.known_versions(ids),
+        store.fold_keys("f"),
+        [store.fold_state("f", brand) for brand in BRANDS],
+        store.cursor("s"),
+        list(store.posts()),
+        list(store.posts(since=at(2), until=at(5))),
+        [store.evidence(post_id) for post_id in ids],
+    ]
+
+
+HISTORY = st.lists(st.one_of(commits(), commits(), corrections(), deliveries(), purges(), replays()), max_size=8)
+SHARED_HISTORY = st.lists(st.one_of(commits(), commits(), corrections(), deliveries(), replays()), max_size=8)
+ASKED = st.lists(asked, min_size=2, max_size=6)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    steps=st.lists(st.one_of(commits(), commits(), corrections(), deliveries(), purges(), replays()), max_size=8),
-    queries=st.lists(asked, min_size=2, max_size=6),
-)
-def test_every_store_answers_alike_after_any_history(
+@given(steps=HISTORY, queries=ASKED)
+def test_every_store_of_one_process_answers_alike_after_any_history(
     steps: list[Callable[[Store], object]], queries: list[MentionQuery]
 ) -> None:
     memory = MemoryStore()
@@ -188,12 +208,64 @@ def test_every_store_answers_alike_after_any_history(
         try:
             for step in steps:
                 assert step(memory) == step(sqlite)
-            assert answers(sqlite, queries) == answers(memory, queries)
+            assert whole_answers(sqlite, queries) == whole_answers(memory, queries)
             sqlite.close()
             sqlite = open_store(path)
-            assert answers(sqlite, queries) == answers(memory, queries), "the same after opening it again"
+            assert whole_answers(sqlite, queries) == whole_answers(memory, queries), "the same after opening it again"
         finally:
             sqlite.close()
+
+
+# Shrinking would make indices for hours.
+FOUND = (Phase.explicit, Phase.reuse, Phase.generate)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), phases=FOUND)
+@given(steps=SHARED_HISTORY, queries=ASKED)
+def test_elasticsearch_answers_like_the_others_after_any_history(
+    elastic: ElasticServer,
+    index_prefix: str,
+    steps: list[Callable[[MentionStore], object]],
+    queries: list[MentionQuery],
+) -> None:
+    memory, shared = MemoryStore(), open_elasticsearch(cluster_of(elastic, f"{index_prefix}{next(NUMBERS)}-"))
+    try:
+        for step in steps:
+            assert step(memory) == step(shared)
+        assert answers(shared, queries) == answers(memory, queries)
+        if steps:
+            steps[-1](memory)
+            steps[-1](shared)
+            assert answers(shared, queries) == answers(memory, queries), "the same after the last step again"
+    finally:
+        shared.close()
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(heard=st.lists(POSTS, min_size=1, max_size=12), texts=st.lists(VALID, min_size=1, max_size=8))
+def test_a_query_finds_the_same_mentions_in_every_store(
+    lucene_stores: list[MentionStore], heard: list[Post], texts: list[str]
+) -> None:
+    brand = f"brand {next(NUMBERS)}"
+    mentions = [mention(replace(one, native_id=str(number)), brand=brand) for number, one in enumerate(heard)]
+    for store in lucene_stores:
+        store.commit(Commit(mentions=mentions))
+    for text in texts:
+        query = MentionQuery(brand=brand, text=text)
+        first, *others = ([one.id for one in store.search(query)] for store in lucene_stores)
+        assert others == [first] * len(others), text
+        assert {store.count(query) for store in lucene_stores} == {len(first)}
+
+
+@pytest.fixture
+def lucene_stores(elastic: ElasticServer, index_prefix: str, tmp_path: Path) -> Iterator[list[MentionStore]]:
+    """One store of each kind; every example of a test has a brand of its own in them."""
+    stores: list[MentionStore] = [
+        MemoryStore(), open_store(tmp_path / "tocsin.db"), open_elasticsearch(cluster_of(elastic, index_prefix))
+    ]  # fmt: skip
+    yield stores
+    for store in stores:
+        store.close()
 
 
 @settings(max_examples=30, deadline=None)
@@ -205,14 +277,14 @@ def test_the_last_batch_again_changes_nothing(
     for step in steps:
         step(once)
         step(twice)
-    before = answers(twice, queries)
+    before = whole_answers(twice, queries)
     steps[-1](twice)
-    assert without_history(answers(twice, queries)) == without_history(before)
+    assert without_history(whole_answers(twice, queries)) == without_history(before)
 
 
 def without_history(given_answers: list[Any]) -> list[Any]:
     """A batch that itself edits a post twice adds to the history of versions when it is repeated; nothing else."""
-    return [answer for place, answer in enumerate(given_answers) if place not in {1, 2, 4}]
+    return given_answers[:-3]
 
 
 @settings(max_examples=60, deadline=None)
