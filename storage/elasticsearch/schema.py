@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from domain.errors import StoreError
 from domain.query import terms
 from storage.elasticsearch import brands, posts
-from storage.elasticsearch.client import Cluster
+from storage.elasticsearch.client import Cluster, reason_of
 from storage.wording import stamp
 
 MENTIONS, INCIDENTS, ALERTS, NEAR_MISSES = "mentions", "incidents", "alerts", "near-misses"
@@ -20,6 +21,7 @@ LONGEST_KEYWORD = 1_000
 LANGUAGES = {"ru": "russian", "ar": "arabic", "cs": "czech", "en": "english"}
 """Sub-fields of `text`, and the analyser of each, where the cluster has it."""
 _BAD_REQUEST, _ABSENT = 400, 404
+_THERE = b"resource_already_exists_exception"
 _PRIORITY = 500
 _LOOK_EVERY = 60.0
 
@@ -162,7 +164,9 @@ class Schema:
         self._cluster.ask("PUT", f"/_index_template/{self.mentions}", template)
         self._cluster.ask("PUT", f"/{self.mentions}/_mapping", {"properties": shape}, also=(_ABSENT,))
         for name, fields in FIXED.items():
-            self._make(self._cluster.name(name), self._body(name, fields), fields)
+            index = self._cluster.name(name)
+            if not self._make(index, self._body(name, fields)):
+                self._cluster.ask("PUT", f"/{index}/_mapping", {"properties": fields})
 
     def month_index(self, month: str) -> str:
         """The name of the index of a month (`2026-11`)."""
@@ -170,7 +174,7 @@ class Schema:
 
     def make(self, index: str) -> None:
         """Make the index of a month, which the template shapes, unless it is there."""
-        self._make(index, {}, None)
+        self._make(index, {})
 
     def mark_current(self, index: str) -> None:
         """Say that the words of a month's index are made with these word forms, once searches see them all."""
@@ -245,11 +249,9 @@ class Schema:
             mappings["_meta"] = {"words": stamp(terms)}
         return {"settings": settings, "mappings": mappings}
 
-    def _make(self, index: str, body: Mapping, fields: Mapping | None) -> None:
+    def _make(self, index: str, body: Mapping) -> bool:
+        """Make an index; return False if it is there already."""
         answer = self._cluster.ask("PUT", f"/{index}", body, also=(_BAD_REQUEST,))
-        if answer.status != _BAD_REQUEST:
-            return
-        if b"resource_already_exists_exception" not in answer.body:
-            self._cluster.ask("PUT", f"/{index}", body)
-        elif fields is not None:
-            self._cluster.ask("PUT", f"/{index}/_mapping", {"properties": fields})
+        if answer.status == _BAD_REQUEST and _THERE not in answer.body:
+            raise StoreError(f"Elasticsearch does not make the index {index}: {reason_of(answer.body)}")
+        return answer.status != _BAD_REQUEST
