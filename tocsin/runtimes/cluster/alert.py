@@ -120,7 +120,7 @@ class Alerter:
 
         Raises Stopped when told to end meanwhile, and Flooded after too many messages that cannot be read.
         """
-        messages = self._intake.gather()
+        messages = self._hold.until(self._intake.gather)
         self._follow(self._intake.moves())
         if messages:
             self._hear([_checked(message) for message in messages])

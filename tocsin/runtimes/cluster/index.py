@@ -90,7 +90,7 @@ class Indexer:
 
     def turn(self) -> int:
         """Write what came; return how many messages it were. Raises Stopped, and Flooded when too much is refused."""
-        messages = self._intake.gather()
+        messages = self._hold.until(self._intake.gather)
         if messages:
             self._write(messages)
         if self._clock() >= self._retention_due:
