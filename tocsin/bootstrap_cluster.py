@@ -17,7 +17,7 @@ from alerting.delivery import ONE_SEND, Courier
 from console.app import build_app
 from console.ports import Inbox, Readiness
 from console.server import serve
-from domain.errors import StoreError
+from domain.errors import ConfigError, StoreError
 from domain.explanation import Explanation
 from domain.judgement import Classifier
 from domain.mention import Mention
@@ -92,6 +92,8 @@ class ClusterApp:
 
     async def ingest(self, *, until_idle: bool, stop: asyncio.Event, started: Started) -> str:
         """Listen to the sources and pass on what they bring."""
+        if not self.config.source:
+            raise ConfigError(["source: none is configured: add [[source]] with kind = ... to say where to listen"])
         cursors = Cursors(self.broker)
         runtime = IngestRuntime(
             sources=self.app.makers(),

@@ -1,6 +1,7 @@
 """The real Kafka through Tocsin's own producer, consumer and admin: what is published stays there, in order."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import timedelta
@@ -13,7 +14,16 @@ from domain.errors import BrokerUnavailable, ConfigError
 from tests.kit.processes import free_port
 from tests.kit.services import PASSWORD, USER, KafkaServer
 from tocsin.config.models import KafkaConfig
-from tocsin.runtimes.cluster.broker import TOPICS, Broker, Consumer, Outgoing, Places, Received, partition_of
+from tocsin.runtimes.cluster.broker import (
+    LARGEST_MESSAGE,
+    TOPICS,
+    Broker,
+    Consumer,
+    Outgoing,
+    Places,
+    Received,
+    partition_of,
+)
 
 
 @pytest.fixture
@@ -132,6 +142,25 @@ def test_what_was_read_and_not_committed_comes_again(broker: Broker) -> None:
     with closing(broker.consumer("readers", ["posts"], client="test")) as consumer:
         again = read(consumer, until=enough(4))
     assert {record[:5] for record in again} == {record[:5] for record in seen}
+
+
+def test_a_member_that_works_longer_than_its_session_lasts_keeps_its_partitions(broker: Broker) -> None:
+    publish(broker, numbered(0, 4))
+    with closing(broker.consumer("readers", ["posts"], client="test")) as consumer:
+        found: list[Received] = []
+        while len(found) < 4:
+            found += consumer.poll(seconds=0.5, records=100)
+        time.sleep(12)
+        consumer.commit({(record.topic, record.partition): record.offset + 1 for record in found})
+    assert set(broker.lag("readers", ["posts"]).values()) == {0}
+
+
+def test_a_record_that_no_topic_takes_is_refused_before_any_is_sent(broker: Broker) -> None:
+    with closing(broker.producer("test")) as producer:
+        producer.publish([Outgoing("posts", b"a" * LARGEST_MESSAGE, None, 0)])
+        with pytest.raises(ValueError, match="too large"):
+            producer.publish([*numbered(0, 4), Outgoing("posts", b"a" * (LARGEST_MESSAGE + 1), None, 0)])
+    assert broker.lag("readers", ["posts"]) == {("posts", 0): 1, ("posts", 1): 0, ("posts", 2): 0, ("posts", 3): 0}
 
 
 def test_a_paused_topic_waits_while_the_others_are_read(broker: Broker) -> None:

@@ -404,6 +404,13 @@ def test_topics_create_without_servers_says_what_to_add(tmp_path: Path) -> None:
     assert b"kafka.servers: none is given: add [kafka] with servers" in refused.stderr
 
 
+def test_ingest_without_a_source_says_what_to_add(tmp_path: Path) -> None:
+    write_configuration(tmp_path, "127.0.0.1:9", "t.", "")
+    refused = cli.process("ingest", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert b"source: none is configured" in refused.stderr
+
+
 def test_backfill_passes_history_on_once_however_often_it_is_called(
     broker: Broker, kafka: KafkaServer, topic_prefix: str, tmp_path: Path
 ) -> None:

@@ -83,8 +83,13 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # the client s
 
         While Kafka is away this is an empty list too, once a connection was made: `Broker.lag` tells the difference.
         """
-        with explained("reading"):
-            found = self._connected().poll(timeout_ms=round(seconds * 1000), max_records=records)
+        try:
+            with explained("reading"):
+                found = self._connected().poll(timeout_ms=round(seconds * 1000), max_records=records)
+        except BrokerUnavailable:
+            # The next call joins anew: the client may be of no use any more.
+            self.close()
+            raise
         cut = len(self._prefix)
         return [
             Received(place.topic[cut:], place.partition, each.offset, each.key, each.value, _moment(each.timestamp))

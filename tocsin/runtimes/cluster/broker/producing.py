@@ -44,10 +44,13 @@ class Producer:
         """Return once every record is acknowledged by all copies in sync.
 
         Raises BrokerUnavailable, after half a minute at most: then each of them may or may not be there, so publish
-        all of them again.
+        all of them again. Raises ValueError for a record of more than `LARGEST_MESSAGE` bytes, before any is sent.
         """
         if not records:
             return
+        for record in records:
+            if len(record.value) > LARGEST_MESSAGE:
+                raise ValueError(f"a record for {record.topic} has {len(record.value):,} bytes: too large")
         try:
             with explained("publishing"):
                 self._publish(records)
@@ -76,8 +79,6 @@ class Producer:
 
     def _send(self, client: Any, record: Outgoing) -> Any:
         name = self._prefix + record.topic
-        if len(record.value) > LARGEST_MESSAGE:
-            raise ValueError(f"a record for {name} has {len(record.value):,} bytes; {LARGEST_MESSAGE:,} are the most")
         try:
             return client.send(name, record.value, record.key, partition=record.partition)
         except KafkaTimeoutError:
