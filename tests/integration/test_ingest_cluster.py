@@ -380,6 +380,15 @@ async def test_a_webhook_is_taken_by_every_process_and_answered_when_its_posts_a
             assert f"w{number}" in {each.post.native_id for each in sent(broker)}
 
 
+def test_the_latest_cursor_of_each_source_is_found_wherever_others_stand(broker: Broker) -> None:
+    with closing(Cursors(broker)) as cursors, closing(broker.producer("test")) as producer:
+        assert cursors.read(["east", "never"]) == {}
+        for round_ in range(3):
+            producer.publish(cursors.records({name: b"%s %d" % (name.encode(), round_) for name in NAMES}))
+        assert cursors.read(["east", "west", "never"]) == {"east": b"east 2", "west": b"west 2"}
+        assert cursors.read([]) == {}
+
+
 def test_topics_create_says_what_it_made_and_what_differs(
     kafka: KafkaServer, topic_prefix: str, tmp_path: Path
 ) -> None:
