@@ -17,6 +17,9 @@ from msgspec import Struct
 
 from domain.errors import StoreError, StoreUnavailable
 
+# What it says of a lost connection, with a traceback each time, the errors below say in a sentence.
+getLogger("elastic_transport").setLevel(ERROR)
+
 _TIMEOUT = 30.0
 _CONNECTIONS = 10
 _JSON = {"content-type": "application/json", "accept": "application/json"}

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from msgspec.structs import replace
 
@@ -65,6 +66,8 @@ def test_the_recorded_stream_of_airlines_comes_out_of_both_the_same(
         cluster.finished(tmp_path, config, ("topics create",), model=True)
         for verb in LINE:
             cluster.finished(tmp_path, config, (f"{verb} --until-idle",), model=True, seconds=600)
+        # What was written a moment ago is not searched by itself for some seconds.
+        httpx.post(f"{elastic.address}/{index_prefix}*/_refresh", timeout=60).raise_for_status()
         settings = Settings(urls=(elastic.address,), prefix=index_prefix)
         found = everything(ElasticsearchStore(Cluster(settings)))
     assert len(expected["mentions"]) > 5_000

@@ -93,8 +93,9 @@ class Processor:
         again then with the same messages, however much of them was done.
         """
         found = [self._arrival(message) for message in messages]
-        self._publish(_Turn(letters=[one for one in found if isinstance(one, DeadLetter)]))
         refused = self._pass_on([one for one in found if isinstance(one, Arrival)])
+        # After what may have to be tried again for a long time: each letter once.
+        self._publish(_Turn(letters=[one for one in found if isinstance(one, DeadLetter)]))
         self._metrics.batch_posts.observe(len(messages))
         for message in messages:
             self._metrics.consumed.labels(message.record.topic).inc()
