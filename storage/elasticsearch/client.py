@@ -5,6 +5,7 @@ Bodies and answers are bytes, so that each caller encodes and decodes exactly wh
 
 import ssl
 from collections.abc import Mapping
+from logging import ERROR, getLogger
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit

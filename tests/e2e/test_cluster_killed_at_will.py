@@ -163,6 +163,8 @@ def test_whatever_is_killed_or_frozen_nothing_is_lost_and_nothing_is_told_twice(
         struck = storm_over(tmp_path, config, kafka, elastic)
         for verb in ("ingest", "process", "alert", "index"):
             cluster.finished(tmp_path, config, (f"{verb} --until-idle",), seconds=600)
+        # What was written a moment ago is not searched by itself for some seconds.
+        httpx.post(f"{elastic.address}/chaos-*/_refresh", timeout=60).raise_for_status()
         store = ElasticsearchStore(Cluster(Settings(urls=(elastic.address,), prefix="chaos-")))
         with ExitStack() as stack:
             stack.callback(store.close)
