@@ -9,17 +9,19 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from logging import CRITICAL, getLogger
+from logging import CRITICAL, LogRecord, getLogger
 from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import faust
 import structlog
+from faust import streams
 from faust.auth import SASLCredentials, SSLCredentials
+from mode.threads import WorkerThread
 
 from domain.errors import BrokerUnavailable
 from ingest.backoff import Backoff
@@ -29,23 +31,19 @@ from tocsin.runtimes.cluster.worker import Queues
 
 log = structlog.get_logger("tocsin.faust")
 
-# What they say of a fault, this module says in a sentence.
-for _name in ("faust", "mode", "aiokafka"):
-    getLogger(_name).setLevel(CRITICAL)
-
 Place = tuple[str, int]
 """A partition: (topic, number)."""
 
 _RECORDS = 32
 """Of one fetch, and of one batch of an agent; a record may hold hundreds of posts."""
-_BUFFER = 5 * _RECORDS
-"""Records of a topic that Faust holds. It stops fetching at four fifths, and what was fetched then still finds room:
-so a topic that nobody takes from never stands in another's way."""
+_MOST_BYTES, _MOST_RECORDS = 16_000_000, 4_096
+"""Of one topic that wait here. No more of it is fetched then until half of them are taken, which is work for longer
+than the second that Faust may take to notice."""
 _AT_ONCE = 500_000
 """Bytes that are taken at once, or one record."""
 _WITHIN = 0.05
 """Seconds that an agent gathers a batch."""
-_START, _STOP = 60.0, 20.0
+_START, _STOP = 60.0, 8.0
 _STEADY = 60.0
 """Seconds after which the life of an app was a good one."""
 _LONGEST = 30.0
@@ -77,6 +75,7 @@ class FaustSource:
 
     async def run(self, halt: asyncio.Event) -> None:
         """Live until told to end, in one app after the other; what was acknowledged by then is committed."""
+        _said_here()
         backoff = Backoff(Random(), cap=_LONGEST)  # noqa: S311  # jitter, not a secret
         while not halt.is_set():
             began = time.monotonic()
@@ -127,19 +126,47 @@ class FaustSource:
             await asyncio.wait_for(halt.wait(), seconds)
 
 
+class _Line:
+    """What waits of one topic; to be used under the lock."""
+
+    def __init__(self) -> None:
+        self.held: deque[Held] = deque()
+        self.closed = False
+        self._size = 0
+
+    def put(self, held: Iterable[Held]) -> bool:
+        """Return whether that is enough for now."""
+        for one in held:
+            self.held.append(one)
+            self._size += _size(one)
+        self.closed = self._size >= _MOST_BYTES or len(self.held) >= _MOST_RECORDS
+        return self.closed
+
+    def take(self) -> tuple[list[Held], bool]:
+        """Return some, and whether there is room again."""
+        found, size = list[Held](), 0
+        while self.held and size < _AT_ONCE:
+            found.append(self.held.popleft())
+            size += _size(found[-1])
+        self._size -= size
+        opened = self.closed and self._size <= _MOST_BYTES // 2 and len(self.held) <= _MOST_RECORDS // 2
+        self.closed = self.closed and not opened
+        return found, opened
+
+
 class _Life:
     """One app from its start to its end. `run` is for its loop, everything else for any thread."""
 
     def __init__(self, options: FaustOptions, group: str, names: Mapping[str, str], folder: str) -> None:
         self._loop = asyncio.get_running_loop()
+        self._names = names
         self._topics = {whole: topic for topic, whole in names.items()}
         self._arrived = threading.Condition()
-        self._waiting: dict[str, deque[Held]] = {topic: deque() for topic in names}
-        self._room = {topic: asyncio.Event() for topic in names}
+        self._lines = {topic: _Line() for topic in names}
         self._started = False
         self._app = _app(options, group, folder)
-        for topic, whole in names.items():
-            self._add_agent(topic, whole)
+        for topic in names:
+            self._add_agent(topic)
 
     async def run(self, halt: asyncio.Event) -> None:
         app = self._app
@@ -157,15 +184,13 @@ class _Life:
             await asyncio.wait_for(app.stop(), _STOP)
 
     def take(self, topic: str, *, seconds: float) -> list[Held]:
-        waiting, found, size = self._waiting[topic], list[Held](), 0
+        line = self._lines[topic]
         with self._arrived:
-            self._arrived.wait_for(lambda: waiting, timeout=seconds)
+            self._arrived.wait_for(lambda: line.held, timeout=seconds)
+            found, opened = line.take()
             generation = self._app.consumer_generation_id
-            while waiting and size < _AT_ONCE:
-                found.append(waiting.popleft())
-                size += len(found[-1].record.value or b"")
-        if found:
-            self._loop.call_soon_threadsafe(self._room[topic].set)
+        if opened:
+            self._loop.call_soon_threadsafe(self._open, topic)
         # What came before a rebalance comes again after it, to whoever has its partition now.
         return [held for held in found if held.event.message.generation_id == generation]
 
@@ -178,23 +203,32 @@ class _Life:
         known = self._app.monitor.tp_committed_offsets
         return {(self._topics[tp.topic], tp.partition): known.get(tp) for tp in self._app.consumer.assignment()}
 
-    def _add_agent(self, topic: str, whole: str) -> None:
+    def _add_agent(self, topic: str) -> None:
         async def agent(stream: Any) -> None:
             async for events in stream.noack_take(_RECORDS, within=_WITHIN):
-                await self._hand_over(topic, [Held(_received(topic, event), stream, event) for event in events])
+                self._hand_over(topic, [Held(_received(topic, event), stream, event) for event in events])
 
-        self._app.agent(self._app.topic(whole), name=topic, concurrency=1)(agent)
+        self._app.agent(self._app.topic(self._names[topic]), name=topic, concurrency=1)(agent)
 
-    async def _hand_over(self, topic: str, held: Sequence[Held]) -> None:
-        """Return when the thread has taken enough of what waits."""
-        waiting, room = self._waiting[topic], self._room[topic]
+    def _hand_over(self, topic: str, held: Sequence[Held]) -> None:
         with self._arrived:
-            waiting.extend(held)
+            enough = self._lines[topic].put(held)
             self._arrived.notify_all()
-            if len(waiting) < _RECORDS:
-                return
-            room.clear()
-        await room.wait()
+        if enough:
+            # Not by pausing: what a fetch under way brings of paused partitions is dropped, and committed later.
+            for place in self._places(topic):
+                self._app.consumer.on_buffer_full(place)
+
+    def _open(self, topic: str) -> None:
+        for place in self._places(topic):
+            self._app.consumer.on_buffer_drop(place)
+
+    def _places(self, topic: str) -> list[Any]:
+        return [place for place in self._app.consumer.assignment() if place.topic == self._names[topic]]
+
+
+def _size(held: Held) -> int:
+    return len(held.record.value or b"")
 
 
 async def _acknowledge(held: Sequence[Held]) -> None:
@@ -209,6 +243,10 @@ def _received(topic: str, event: Any) -> Received:
 
 
 def _app(options: FaustOptions, group: str, folder: str) -> faust.App:
+    if streams._CStreamIterator is None:  # noqa: SLF001  # nothing public tells
+        raise RuntimeError(
+            "faust-streaming lacks its compiled part, without which it commits what it skips: reinstall"
+        )
     credentials: Any = None
     if options.sasl_mechanism:
         credentials = SASLCredentials(
@@ -235,7 +273,6 @@ def _app(options: FaustOptions, group: str, folder: str) -> faust.App:
         consumer_auto_offset_reset="earliest",
         key_serializer="raw",
         value_serializer="raw",
-        stream_buffer_maxsize=_BUFFER,
         # Nobody waits for a batch under way when partitions move: what it leads to is the same when it comes again.
         stream_wait_empty=False,
         topic_allow_declare=False,
@@ -247,3 +284,20 @@ def _app(options: FaustOptions, group: str, folder: str) -> faust.App:
         store="memory://",
         cache="memory://",
     )
+
+
+def _said_here() -> None:
+    """What they say of a fault in their threads and tasks, this module says in a sentence."""
+    for name in ("faust", "mode", "aiokafka"):
+        getLogger(name).setLevel(CRITICAL)
+    getLogger("asyncio").addFilter(_not_of_aiokafka)
+    threading.excepthook = _thread_died
+
+
+def _not_of_aiokafka(record: LogRecord) -> bool:
+    return "aiokafka" not in record.getMessage()
+
+
+def _thread_died(args: threading.ExceptHookArgs) -> None:
+    if not isinstance(args.thread, WorkerThread):
+        threading.__excepthook__(args)
