@@ -243,10 +243,9 @@ def _received(topic: str, event: Any) -> Received:
 
 
 def _app(options: FaustOptions, group: str, folder: str) -> faust.App:
-    if streams._CStreamIterator is None:  # noqa: SLF001  # nothing public tells
-        raise RuntimeError(
-            "faust-streaming lacks its compiled part, without which it commits what it skips: reinstall"
-        )
+    if getattr(streams, "_CStreamIterator", None) is None:
+        # Its part in Python acknowledges what it skips as partitions move.
+        raise RuntimeError("faust-streaming came without its compiled part and would lose records: install a wheel")
     credentials: Any = None
     if options.sasl_mechanism:
         credentials = SASLCredentials(
