@@ -2,13 +2,16 @@
 
 Throughput from a file to the index and what Tocsin's own processes spend a post, without the model (a constant judge)
 and with it, against `classify` alone; then the delay from post to alert at half of that load.
-`python -m tests.bench.bench_cluster [--posts N ...] [--only throughput|model|latency] [--json]`
+`python -m tests.bench.bench_cluster [--posts N ...] [--only throughput|model|latency]`
 """
 
 import argparse
+import asyncio
 import json
 import os
 import re
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -19,14 +22,17 @@ from pathlib import Path
 import httpx
 import psutil
 
+from tests.bench.bench_latency import ALERTS_A_SECOND, delays, load, shared
 from tests.kit.cluster import Worker, configuration, workers
 from tests.kit.corpus import brand_name, posts
+from tests.kit.desk import open_desk
 from tests.kit.services import ElasticServer, KafkaServer
 
 BRANDS = 20
 PROCESSES = ("process", "alert", "index")
 READY = re.compile(r"probes and metrics at (\S+)")
 PATIENCE = 3_600
+MODEL_POSTS = 5_000
 
 
 @dataclass
@@ -189,12 +195,59 @@ def _await_indexed(at: Servers, run: str, count: int) -> None:
         time.sleep(0.2 if count - found < 2000 else 1)
 
 
+def judged_alone(folder: Path, count: int) -> float:
+    """Texts a second of `tocsin classify` on the same posts, with all cores; its start is not counted."""
+    seconds = []
+    for size in (1, count):
+        write_posts(folder / "texts.jsonl", size)
+        started = time.perf_counter()
+        with (folder / "texts.jsonl").open("rb") as texts:
+            subprocess.run(
+                [sys.executable, "-m", "tocsin.cli.main", "classify"], stdin=texts, stdout=subprocess.DEVNULL,
+                check=True,
+            )  # fmt: skip
+        seconds.append(time.perf_counter() - started)
+    return (count - 1) / (seconds[1] - seconds[0])
+
+
+def latency(folder: Path, at: Servers, *, seconds: int, rate: int) -> dict[str, float]:
+    """Signed posts in over HTTP at that rate; from handing in to hearing of the alert."""
+    sent: dict[str, float] = {}
+    brands = seconds * ALERTS_A_SECOND
+    with open_desk() as desk:
+        config = folder / "latency.toml"
+        config.write_text(
+            configuration(
+                kafka=at.kafka.address, elastic=at.elastic.address, topics="latency.", indices="latency-",
+                partitions=4, extra=shared(brands=brands, desk=desk.url),
+            )
+        )  # fmt: skip
+        create_topics(config, folder)
+        with workers(folder, config, ("ingest", *PROCESSES)) as running:
+            for worker in running.values():
+                await_ready(worker)
+            url = f"{address(running['ingest'])}/webhooks/push"
+            taken = asyncio.run(load(url, seconds=seconds, rate=rate, sent=sent))
+            time.sleep(10)
+        heard = delays(desk, sent)
+    return {
+        "posts": taken,
+        "rate": rate,
+        "alerts_expected": len(sent),
+        "alerts_heard": len(heard),
+        "p50_seconds": round(heard[len(heard) // 2], 3),
+        "p99_seconds": round(heard[min(len(heard) - 1, int(len(heard) * 0.99))], 3),
+        "max_seconds": round(heard[-1], 3),
+    }
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--posts", type=int, nargs="*", default=[10_000, 50_000])
     parser.add_argument("--only", choices=("throughput", "model", "latency"))
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--rate", type=int, default=600)
     arguments = parser.parse_args()
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     with tempfile.TemporaryDirectory() as name, servers(Path(name)) as at:
@@ -203,7 +256,12 @@ def main() -> None:
             for count in arguments.posts:
                 print(json.dumps(throughput(folder, at, count)), flush=True)
         if arguments.only in {None, "model"}:
-            print(json.dumps(throughput(folder, at, 5_000, model=True)), flush=True)
+            alone = judged_alone(folder, MODEL_POSTS)
+            figures = throughput(folder, at, MODEL_POSTS, model=True)
+            figures |= {"classify_alone": round(alone, 1), "of_that": round(figures["posts_per_second"] / alone, 3)}
+            print(json.dumps(figures), flush=True)
+        if arguments.only in {None, "latency"}:
+            print(json.dumps(latency(folder, at, seconds=arguments.seconds, rate=arguments.rate)), flush=True)
 
 
 if __name__ == "__main__":

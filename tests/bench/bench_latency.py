@@ -28,12 +28,14 @@ ALERTS_A_SECOND = 5
 
 
 def configuration(folder: Path, *, brands: int, port: int, desk: str) -> str:
+    """Write the one process' own settings, and what both runtimes share."""
+    own = f"[storage]\npath = {json.dumps(str(folder / 'tocsin.db'))}\n[console]\nport = {port}\n"
+    return own + shared(brands=brands, desk=desk)
+
+
+def shared(*, brands: int, desk: str) -> str:
     """Write a webhook source, a keyword rule, one signed receiver, and that many brands."""
     text = f"""
-[storage]
-path = {json.dumps(str(folder / "tocsin.db"))}
-[console]
-port = {port}
 [[source]]
 kind = "webhook"
 name = "push"
