@@ -13,6 +13,8 @@ from storage.elasticsearch.client import ABSENT_INDEX, Cause, Cluster
 
 LARGEST_REQUEST = 8_000_000
 """Bytes of one bulk request, unless a single document is larger."""
+LARGEST_DOCUMENT = 20_000_000
+"""Bytes. Of a larger one a server of usual size says again and again that it is too busy for it."""
 _WAITS = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each further try of what the server was too busy for."""
 _CONFLICT = 409
@@ -115,7 +117,7 @@ def bulk(
     StoreUnavailable when the server stays unreachable or too busy; what was written by then may be written again.
     """
     sender = _Sender(cluster, writes, refresh=refresh, on_absent=on_absent)
-    for numbers in _requests(writes):
+    for numbers in _requests(writes, sender.outcome):
         left = numbers
         for wait in (*_WAITS, None):
             left = sender.send(left)
@@ -180,7 +182,7 @@ class _Sender:
 
     def _halved(self, numbers: list[int]) -> list[int]:
         if len(numbers) == 1:
-            self._refuse(numbers[0], "too_large", "the server takes no request of this size")
+            self.outcome.refused.append(_too_large(self._writes[numbers[0]], numbers[0]))
             return []
         half = len(numbers) // 2
         return self.send(numbers[:half]) + self.send(numbers[half:])
@@ -192,12 +194,15 @@ class _Sender:
         )
 
 
-def _requests(writes: Iterable[Write]) -> Iterator[list[int]]:
-    """Cut the writes into requests of a fair size, as lists of their numbers."""
+def _requests(writes: Iterable[Write], outcome: Outcome) -> Iterator[list[int]]:
+    """Cut the writes into requests of a fair size, as lists of their numbers; refuse what is too large for any."""
     held: list[int] = []
     size = 0
     for number, write in enumerate(writes):
         length = len(write.source or b"")
+        if length > LARGEST_DOCUMENT:
+            outcome.refused.append(_too_large(write, number))
+            continue
         if held and size + length > LARGEST_REQUEST:
             yield held
             held, size = [], 0
@@ -205,6 +210,11 @@ def _requests(writes: Iterable[Write]) -> Iterator[list[int]]:
         size += length
     if held:
         yield held
+
+
+def _too_large(write: Write, number: int) -> Refusal:
+    detail = f"it does not take a document of {len(write.source or b'')} bytes"
+    return Refusal(number=number, index=write.index, id=write.id, reason="too_large", detail=detail)
 
 
 class _Where(Struct, omit_defaults=True):

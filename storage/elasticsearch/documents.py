@@ -1,12 +1,13 @@
 """A mention as a document: fields that people filter and chart by in Kibana, and the mention itself to read back."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import msgspec
 from msgspec import Struct
 
 from domain.ids import stable_id
-from domain.judgement import Judgement
+from domain.judgement import SENTIMENTS, URGENCIES, Judgement
 from domain.mention import Mention
 from domain.query import terms
 from storage.encoding import clean, encode
@@ -111,8 +112,8 @@ def mention_source(mention: Mention) -> bytes:
         urgency=urgency,
         theme=theme,
         sentiment_value=_VALUES.get(sentiment),
-        sentiment_scores=judgement.sentiment_scores,
-        urgency_scores=judgement.urgency_scores,
+        sentiment_scores=_known(judgement.sentiment_scores, SENTIMENTS),
+        urgency_scores=_known(judgement.urgency_scores, URGENCIES),
         toxicity=judgement.toxicity,
         review=mention.awaits_review,
         review_why=judgement.review,
@@ -163,6 +164,11 @@ def key(name: str) -> str:
         if 0 < len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_KEY and clean(name) == name
         else stable_id(name)
     )
+
+
+def _known(scores: Mapping[str, float], labels: Iterable[str]) -> dict[str, float]:
+    """The scores of our own labels: what another model calls its own might be no name of a field."""
+    return {label: scores[label] for label in labels if label in scores}
 
 
 def _words(mention: Mention) -> str:

@@ -187,7 +187,7 @@ class Outbox:
         found = reading.documents(self._cluster, self._index, map(key, notification_ids))
         mine = [held for held in map(_decoded, found.values()) if held.lease.by == holder]
         writes = [self._write(held.entry, held.place, _Lease(), held.seen) for held in mine]
-        bulk(self._cluster, writes).require()
+        bulk(self._cluster, writes, refresh=True).require()
 
     def _attempted(
         self, notification_id: str, states: set[OutboxStatus], change: Callable[[OutboxEntry], OutboxEntry]
