@@ -9,7 +9,6 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from domain.act import Correct
 from domain.dead_letter import DeadLetter
 from domain.event import MentionEvent
 from domain.mention import Mention
@@ -27,7 +26,6 @@ WRITTEN: dict[str, Any] = {
     "stories": wire.Told(event=EVENT, sequence=7, month="2026-03"),
     "posts.dead": DeadLetter(source="s", stage="match", reason="r", detail="d", where="w", raw=b"\xff", at=START),
     "mentions.dead": DeadLetter(source="s", stage="dedupe", reason="r", detail="d", where="w", raw=b"", at=START),
-    "acts": Correct(id="a", by="Inna", at=START, brand="Aurora Air", mention="m", sentiment="neutral"),
 }
 
 

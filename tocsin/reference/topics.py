@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from domain.act import AnyAct
 from domain.dead_letter import DeadLetter
 from domain.post import Record
 from tocsin.runtimes.cluster import wire
@@ -36,7 +35,7 @@ def _line(topic: wire.Line, message: Any, key: str, about: str, *, writer: str, 
 
 TOPICS: Mapping[str, Topic] = {
     **_line(
-        "posts", Record, "none; the partition is that of the post's id",
+        "posts", Record, "none, or `again` to have the post looked at although its version is known; the partition is that of its id",
         "Posts as networks published them, with the raw record they were read from.",
         writer="ingest", reader="process",
     ),
@@ -58,7 +57,6 @@ TOPICS: Mapping[str, Topic] = {
         DeadLetter, "the source", "Mentions that could not be processed, with the reason and the raw bytes.",
         ("alert",), ("index",),
     ),
-    wire.ACTS: Topic(AnyAct, "the brand", "What people did.", ("serve",), ()),
 }  # fmt: skip
 """Every topic whose values are JSON. `cursors` holds what each source was told last, in the source's own form."""
 

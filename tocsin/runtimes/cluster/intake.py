@@ -107,7 +107,7 @@ class Intake:
         )
         self._consumer.pause(self._history)
         self.oldest: datetime | None = None
-        """When the broker took the oldest record of the turn under way, if there is one."""
+        """When the broker took the oldest live record of the turn under way, if there is one."""
 
     @property
     def assigned(self) -> Places:
@@ -130,7 +130,7 @@ class Intake:
             self.oldest = None
             self._look_back()
             return []
-        self.oldest = min(message.record.at for message in mine)
+        self.oldest = min(message.record.at for message in mine) if mine is self._waiting else None
         until = self._began + self._gathering.apart
         while len(mine) < self._gathering.most and (left := until - self._seconds()) > 0:
             self._poll(left)

@@ -10,7 +10,6 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
-from domain.act import AnyAct
 from domain.dead_letter import DeadLetter
 from domain.errors import Refused
 from domain.event import MentionEvent
@@ -21,7 +20,7 @@ from storage.cluster import Origin
 POSTS: Final = "posts"
 MENTIONS: Final = "mentions"
 STORIES: Final = "stories"
-CURSORS, ACTS = "cursors", "acts"
+CURSORS = "cursors"
 POSTS_DEAD, MENTIONS_DEAD = "posts.dead", "mentions.dead"
 Line = Literal["posts", "mentions", "stories"]
 
@@ -55,7 +54,11 @@ def backfill(topic: Line) -> str:
     return f"{topic}.backfill"
 
 
-M = TypeVar("M", Record, Heard, Told, DeadLetter, AnyAct)
+HISTORIES = frozenset(backfill(line) for line in (POSTS, MENTIONS, STORIES))
+"""The topics of history: they may lag for hours, and nobody waits for them."""
+
+
+M = TypeVar("M", Record, Heard, Told, DeadLetter)
 _OPEN, _CLOSE, _COMMA = b"[", b"]", b","
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 

@@ -14,6 +14,7 @@ from console.ports import Readiness
 from domain.errors import BrokerUnavailable
 from tocsin.metrics import Metrics
 from tocsin.runtimes.cluster.hold import Flooded, Hold, Stopped
+from tocsin.runtimes.cluster.wire import HISTORIES
 
 log = structlog.get_logger("tocsin.worker")
 
@@ -29,7 +30,7 @@ class Work(Protocol):
 
     @property
     def oldest(self) -> datetime | None:
-        """When the broker took the oldest record under way, if there is one."""
+        """When the broker took the oldest live record under way, if there is one."""
         ...
 
     def turn(self) -> int:
@@ -160,7 +161,7 @@ class Worker:
         for topic in self._topics:
             records = sum(count for place, count in lag.items() if place[0] == topic)
             self._metrics.lag.labels(topic, self._group).set(records)
-        if not any(lag.values()):
+        if not any(count for (topic, _), count in lag.items() if topic not in HISTORIES):
             self._caught_up_at = now
         oldest = (self._work.oldest if self._work else None) or self._caught_up_at
         self._metrics.oldest_unprocessed.labels(self._group).set(max((now - oldest).total_seconds(), 0.0))

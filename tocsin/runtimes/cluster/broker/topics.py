@@ -5,7 +5,6 @@ from typing import NamedTuple, get_args
 
 from tocsin.config.models import KafkaConfig
 from tocsin.runtimes.cluster.wire import (
-    ACTS,
     CURSORS,
     MENTIONS_DEAD,
     POSTS_DEAD,
@@ -19,7 +18,7 @@ _OVERHEAD = 10_000
 _SAFE_COPIES = 3
 
 _LINES: tuple[Line, ...] = get_args(Line)
-TOPICS = (*_LINES, *map(backfill, _LINES), POSTS_DEAD, MENTIONS_DEAD, ACTS, CURSORS)
+TOPICS = (*_LINES, *map(backfill, _LINES), POSTS_DEAD, MENTIONS_DEAD, CURSORS)
 
 
 class Plan(NamedTuple):
