@@ -35,7 +35,7 @@ def _line(topic: wire.Line, message: Any, key: str, about: str, *, writer: str, 
 
 TOPICS: Mapping[str, Topic] = {
     **_line(
-        "posts", Record, "none, or `again` to have the post looked at although its version is known; the partition is that of its id",
+        "posts", Record, "none, or `again` for a known post to be looked at anew; the partition is that of its id",
         "Posts as networks published them, with the raw record they were read from.",
         writer="ingest", reader="process",
     ),
