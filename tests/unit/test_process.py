@@ -13,7 +13,7 @@ from tests.kit.engine import clock, record
 from tests.kit.processing import PostMemory, Topics, broken, build_processor, deal, packed, received
 from tocsin.metrics import Metrics
 from tocsin.runtimes.cluster.process import read
-from tocsin.runtimes.cluster.wire import MENTIONS, POSTS, Heard, backfill
+from tocsin.runtimes.cluster.wire import AGAIN, MENTIONS, POSTS, Heard, backfill
 
 
 class Surroundings:
@@ -121,6 +121,15 @@ def test_a_record_delivered_again_is_told_to_nobody_even_after_a_later_version()
     deal(around.processor, taken[:1])
     assert [change for _, _, change in around.told()] == ["new", "edited"]
     assert around.counted("redelivered_total") == {'stage="process"': 3}
+
+
+def test_a_dead_letter_that_is_replayed_is_dealt_with_although_its_post_is_known_and_only_once() -> None:
+    around = Surroundings()
+    first, replayed = packed([record(1, "aurora")] * 2, (1,))
+    replayed = replayed._replace(key=AGAIN)
+    around.processor.deal(read([first, replayed]))
+    deal(around.processor, [first, replayed])
+    assert [change for _, _, change in around.told()] == ["new", "edited"]
 
 
 def test_what_is_no_post_becomes_a_dead_letter_with_its_own_bytes_and_its_neighbours_go_on() -> None:

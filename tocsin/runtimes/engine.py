@@ -5,7 +5,6 @@ The engine is synchronous and knows no source, no loop and no network. Both runt
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from operator import attrgetter
 
 from domain.dead_letter import DeadLetter
 from domain.event import Event, MentionEvent
@@ -13,7 +12,7 @@ from domain.mention import Mention
 from domain.post import Record
 from storage.store import Commit, Store
 from tocsin.metrics import Metrics
-from tocsin.runtimes.flow import Flow, changes, runs, stamped
+from tocsin.runtimes.flow import Flow, changes, runs, stamped, version_of
 from tocsin.runtimes.folds import FoldRunner
 from tocsin.stages import Batch, Map, Stage
 
@@ -45,7 +44,7 @@ class Engine:
         that the second sees what the first stored. Letters and cursors are in the last: a crash before it repeats
         the records, and those already stored are skipped, unless they are to go through `again`.
         """
-        cut = list(runs(map(stamped, records), attrgetter("post"))) or [[]]
+        cut = list(runs(map(stamped, records), version_of)) or [[]]
         for position, run in enumerate(cut, start=1):
             commit = Commit()
             self._run(run, commit, again=again)

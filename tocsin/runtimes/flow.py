@@ -1,6 +1,7 @@
 """What both runtimes do with posts before any fold: the simple stages, and what changed of what was known before."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
@@ -17,6 +18,8 @@ from tocsin.metrics import Metrics
 from tocsin.stages import Batch, Map, Stage
 
 T = TypeVar("T")
+Version = tuple[str, str]
+"""A post id, and the version that it has."""
 Passing = list[tuple[Record, Any]]
 """Values on their way through the list, each with the record it came from."""
 
@@ -119,30 +122,36 @@ def stamped(record: Record) -> Record:
     return record if post.version else replace(record, post=replace(post, version=post.stamp))
 
 
-def runs(arrivals: Iterable[T], post_of: Callable[[T], Post]) -> Iterator[list[T]]:
-    """Cut arrivals into runs in which every post id stands once; the same version twice in a row is one.
-
-    The posts are stamped.
-    """
-    run: dict[str, T] = {}
+def runs(arrivals: Iterable[T], version_of: Callable[[T], Version]) -> Iterator[list[T]]:
+    """Cut arrivals into runs in which every post stands once; the same version twice in a row is one."""
+    run: dict[str, tuple[str, T]] = {}
     for arrival in arrivals:
-        post = post_of(arrival)
-        earlier = run.get(post.id)
+        post_id, version = version_of(arrival)
+        earlier = run.get(post_id)
         if earlier is not None:
-            if post_of(earlier).version == post.version:
+            if earlier[0] == version:
                 continue
-            yield list(run.values())
+            yield [kept for _, kept in run.values()]
             run = {}
-        run[post.id] = arrival
+        run[post_id] = version, arrival
     if run:
-        yield list(run.values())
+        yield [kept for _, kept in run.values()]
+
+
+def version_of(record: Record) -> Version:
+    """Which version of which post a stamped record holds."""
+    return record.post.id, record.post.version
 
 
 def count_mentions(metrics: Metrics, mentions: Iterable[Mention]) -> None:
     """Count what was judged."""
+    told, doubted = Counter[tuple[str, str, str, str]](), Counter[str]()
     for mention in mentions:
         judged = mention.judgement
         sentiment, urgency = (judged.sentiment, judged.urgency) if judged else ("unscored", "unscored")
-        metrics.mentions.labels(mention.post.network, mention.lang, sentiment, urgency).inc()
-        if mention.awaits_review:
-            metrics.for_review.labels(mention.lang).inc()
+        told[mention.post.network, mention.lang, sentiment, urgency] += 1
+        doubted[mention.lang] += mention.awaits_review
+    for labels, count in told.items():
+        metrics.mentions.labels(*labels).inc(count)
+    for lang, count in doubted.items():
+        metrics.for_review.labels(lang).inc(count)

@@ -4,12 +4,14 @@ Published first, then remembered; the caller acknowledges last. So what is remem
 anywhere leaves records that come again and lead to the same messages, which `alert` knows by their origins.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
+from prometheus_client import Counter as Metric
 
 from domain.dead_letter import DeadLetter
 from domain.errors import BrokerUnavailable, Refused, StoreUnavailable
@@ -21,7 +23,7 @@ from tocsin.runtimes.cluster.broker import Outgoing, Received
 from tocsin.runtimes.cluster.intake import Message
 from tocsin.runtimes.cluster.unreadable import unreadable
 from tocsin.runtimes.cluster.wire import AGAIN, MENTIONS, POSTS, POSTS_DEAD, Heard, Reader, backfill, encode
-from tocsin.runtimes.flow import Flow, changes, count_mentions, letter_of, runs, stamped
+from tocsin.runtimes.flow import Flow, Version, changes, count_mentions, letter_of, runs, stamped
 from tocsin.stages import Stage
 
 STAGE = "process"
@@ -55,7 +57,14 @@ class Arrival(NamedTuple):
     topic: str
     origin: Origin
     record: Record
+    id: str
     again: bool = False
+
+    @property
+    def version(self) -> Version:
+        """Which version of which post it is; one that is dealt with again is another."""
+        version = self.record.post.version
+        return self.id, f"{version} again" if self.again else version
 
 
 class _Turn(Struct):
@@ -97,8 +106,7 @@ class Processor:
         # After what may have to be tried again for a long time: each letter once.
         self._publish(_Turn(letters=[one for one in found if isinstance(one, DeadLetter)]))
         self._metrics.batch_posts.observe(len(messages))
-        for message in messages:
-            self._metrics.consumed.labels(message.record.topic).inc()
+        _count(self._metrics.consumed, (message.record.topic for message in messages))
         return [isinstance(one, DeadLetter) or one.origin in refused for one in found]
 
     def _arrival(self, message: Message) -> Arrival | DeadLetter:
@@ -109,7 +117,7 @@ class Processor:
         if isinstance(found, Refused):
             return unreadable(message, found, stage=STAGE, at=self._clock())
         origin = Origin(f"{record.topic}-{record.partition}", record.offset, message.place)
-        return Arrival(record.topic, origin, stamped(found), record.key == AGAIN)
+        return Arrival(record.topic, origin, stamped(found), found.post.id, record.key == AGAIN)
 
     def _pass_on(self, arrivals: list[Arrival]) -> set[Origin]:
         """Return the origins of those that were refused. What breaks the whole is sought out by halves."""
@@ -130,27 +138,26 @@ class Processor:
     def _through(self, arrivals: list[Arrival]) -> set[Origin]:
         refused: set[Origin] = set()
         while arrivals:
-            turn = self._work_out(arrivals, self._memory.recall({one.record.post.id for one in arrivals}))
+            turn = self._work_out(arrivals, self._memory.recall([one.id for one in arrivals]))
             self._publish(turn)
             behind = set(self._memory.remember(turn.known)) if turn.known else set()
             self._account(turn)
             refused |= turn.refused
             # Another process passed on another version of these, heard in another line: once more, on top of it.
-            arrivals = [one for one in turn.fresh if one.record.post.id in behind]
+            arrivals = [one for one in turn.fresh if one.id in behind]
         return refused
 
     def _work_out(self, arrivals: list[Arrival], remembered: Mapping[str, Known]) -> _Turn:
         turn = _Turn()
-        for run in runs(arrivals, attrgetter("record.post")):
-            known = {id_: turn.known.get(id_) or remembered.get(id_) for id_ in (one.record.post.id for one in run)}
-            fresh = [one for one in run if _is_fresh(one, known[one.record.post.id], turn)]
+        for run in runs(arrivals, attrgetter("version")):
+            known = {one.id: turn.known.get(one.id) or remembered.get(one.id) for one in run}
+            fresh = [one for one in run if _is_fresh(one, known[one.id], turn)]
             flowed = self._flow.run(one.record for one in fresh if not one.record.post.deleted)
             poison = {letter.where for letter in flowed.dead_letters}
             turn.letters += flowed.dead_letters
             for one in fresh:
-                post = one.record.post
-                _note(turn, one, flowed.mentions.get(post.id, []), known[post.id])
-                if post.place in poison:
+                _note(turn, one, flowed.mentions.get(one.id, []), known[one.id])
+                if poison and one.record.post.place in poison:
                     turn.refused.add(one.origin)
             turn.fresh += fresh
         return turn
@@ -180,10 +187,8 @@ class Processor:
 
     def _account(self, turn: _Turn) -> None:
         count = self._metrics
-        for one in turn.fresh:
-            count.posts.labels(one.record.post.source).inc()
-        for one in turn.repeated:
-            count.posts_repeated.labels(one.record.post.source).inc()
+        _count(count.posts, (one.record.post.source for one in turn.fresh))
+        _count(count.posts_repeated, (one.record.post.source for one in turn.repeated))
         if turn.redelivered:
             count.redelivered.labels(STAGE).inc(turn.redelivered)
         events = (one.event for heard in turn.heard.values() for one in heard)
@@ -195,6 +200,11 @@ def read(records: Iterable[Received]) -> list[Message]:
     return [
         Message(record, place, value) for record in records for place, value in enumerate(_RECORDS.read(record.value))
     ]
+
+
+def _count(metric: Metric, labels: Iterable[str]) -> None:
+    for label, times in Counter(labels).items():
+        metric.labels(label).inc(times)
 
 
 def _is_fresh(one: Arrival, known: Known | None, turn: _Turn) -> bool:
@@ -222,6 +232,6 @@ def _note(turn: _Turn, one: Arrival, mentions: Sequence[Mention], known: Known |
         turn.heard.setdefault((LEADS_TO[one.topic], event.brand), []).append(heard)
     after = {mention.id: mention for mention in (*before, *(event.mention for event in events))}.values()
     if known:
-        turn.known[post.id] = known.followed(version=post.version, origin=one.origin, mentions=tuple(after))
+        turn.known[one.id] = known.followed(version=post.version, origin=one.origin, mentions=tuple(after))
     else:
-        turn.known[post.id] = Known(version=post.version, origin=one.origin, month=month, mentions=tuple(after))
+        turn.known[one.id] = Known(version=post.version, origin=one.origin, month=month, mentions=tuple(after))
