@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from operator import attrgetter
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from domain.act import Correct
 from domain.correction import corrected
@@ -53,12 +55,33 @@ class Mentions:
                 latest[one.mention.id] = number
         chosen = sorted(latest.values())
         writes = [
-            _write(told[number].mention, self._schema.month_index(told[number].month), told[number].version)
-            for number in chosen
+            _write(mention, self._schema.month_index(told[number].month), told[number].version)
+            for number, mention in zip(chosen, self._with_stories(told, chosen), strict=True)
         ]
         outcome = bulk(self._cluster, writes, on_absent=self._schema.make)
         self._hold({write.id: write.index for write in writes})
         return outcome.renumbered(chosen, len(told))
+
+    def _with_stories(self, told: Sequence[Versioned], chosen: Sequence[int]) -> list[Mention]:
+        """The mentions of these numbers; a deleted one without a story keeps the one it was told with before.
+
+        Who tells of a deletion knows the stories of the last days only.
+        """
+        lost = {
+            told[number].mention.id: (self._schema.month_index(told[number].month), key(told[number].mention.id))
+            for number in chosen
+            if told[number].mention.deleted_at and not told[number].mention.story
+        }
+        mentions = [told[number].mention for number in chosen]
+        if not lost:
+            return mentions
+        stored = map(_mention, reading.documents_at(self._cluster, list(lost.values())))
+        earlier = sorted((one for one in told if one.mention.id in lost), key=attrgetter("version"))
+        stories = {one.id: one.story for one in (*stored, *(each.mention for each in earlier)) if one.story}
+        return [
+            replace(mention, story=stories.get(mention.id, "")) if mention.id in lost else mention
+            for mention in mentions
+        ]
 
     def commit(self, batch: Commit) -> None:
         """Write a batch's mentions and correct those that its acts are about; mark what its posts take away."""

@@ -1,6 +1,7 @@
 """The MentionStore of one Elasticsearch cluster, shared by every process. The work is in the modules beside."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -30,6 +31,8 @@ _ALERT, _NEAR_MISS = msgspec.json.Decoder(Alert), msgspec.json.Decoder(NearMiss)
 _INCIDENT, _LETTER = msgspec.json.Decoder(Incident), msgspec.json.Decoder(DeadLetterRow)
 _LATEST_FIRST: reading.Sort = [{"at_micros": "desc"}, {"id": "asc"}]
 _MOST_TRIES = 20
+_TRIM_AFTER = 100
+"""Near misses of a brand that are written before its oldest are looked for; so many more may be there meanwhile."""
 
 
 class ElasticsearchStore:
@@ -42,6 +45,7 @@ class ElasticsearchStore:
         self._mentions = Mentions(cluster, self.schema, self._acts)
         self._outbox = Outbox(cluster)
         self._search = Search(cluster, self.schema)
+        self._untrimmed: Counter[str] = Counter()
 
     def commit(self, batch: Commit) -> None:
         """See `MentionStore.commit`."""
@@ -51,15 +55,17 @@ class ElasticsearchStore:
         )
         versions = {name: one.version for name, one in stored.items()}
         incidents = {key(one.id): one for one in batch.incidents}
-        self._decide([batch], [self._incident(one, versions.get(name, 0)) for name, one in incidents.items()])
+        writes = [self._incident(one, versions.get(name, 0)) for name, one in incidents.items()]
+        self._decide([batch], writes, misses_at_once=True)
 
     def apply(self, states: Sequence[BrandState]) -> None:
         """Write what is pending of each brand's last turn; again does no harm, nor does a turn that was overtaken.
 
-        Raises StoreUnavailable, and then it is to be applied again.
+        Searches see it at once, but for near misses, which take a second. Raises StoreUnavailable, and then it is to
+        be applied again.
         """
         incidents = [self._incident(one, state.turn) for state in states for one in state.pending.incidents]
-        self._decide([state.pending for state in states], incidents)
+        self._decide([state.pending for state in states], incidents, misses_at_once=False)
 
     def index(self, told: Sequence[Versioned]) -> Outcome:
         """See `Mentions.write`."""
@@ -115,7 +121,8 @@ class ElasticsearchStore:
 
     def near_misses(self, *, brand: str = "", limit: int = 50) -> list[NearMiss]:
         """See `MentionStore.near_misses`."""
-        return [_NEAR_MISS.decode(one.body) for one in self._latest(NEAR_MISSES, limit, brand=brand)]
+        kept = min(limit, NEAR_MISSES_KEPT) if brand else limit
+        return [_NEAR_MISS.decode(one.body) for one in self._latest(NEAR_MISSES, kept, brand=brand)]
 
     def outbox_due(self, now: datetime, limit: int = 20) -> list[OutboxEntry]:
         """See `MentionStore.outbox_due`; what is claimed waits too."""
@@ -198,22 +205,27 @@ class ElasticsearchStore:
         """See `MentionStore.close`."""
         self._cluster.close()
 
-    def _decide(self, batches: Iterable[Commit], incidents: Sequence[Write]) -> None:
-        """Write what was decided: alerts, near misses, dead letters and orders once, incidents as they now are."""
-        writes = list(incidents)
-        notifications, brands = [], set()
+    def _decide(self, batches: Sequence[Commit], incidents: Sequence[Write], *, misses_at_once: bool) -> None:
+        """Write what was decided: alerts, near misses, dead letters and orders once, incidents as they now are.
+
+        Searches see it when this returns; near misses, which are many and seldom read, only where `misses_at_once`.
+        """
+        alerts, near_misses = self._cluster.name(ALERTS), self._cluster.name(NEAR_MISSES)
+        misses = [miss for batch in batches for miss in batch.near_misses]
+        quiet = [decisions.near_miss_write(near_misses, miss) for miss in misses]
+        writes = [*incidents, *self._outbox.orders([order for batch in batches for order in batch.notifications])]
         for batch in batches:
-            writes += [decisions.alert_write(self._cluster.name(ALERTS), alert) for alert in batch.alerts]
-            writes += [decisions.near_miss_write(self._cluster.name(NEAR_MISSES), one) for one in batch.near_misses]
+            writes += [decisions.alert_write(alerts, alert) for alert in batch.alerts]
             writes += map(self._letter, batch.dead_letters)
-            notifications += batch.notifications
-            brands |= {miss.brand for miss in batch.near_misses}
-        # Orders come last: an order is not sent before its incident can be read.
-        writes += self._outbox.orders(notifications)
-        if writes:
-            bulk(self._cluster, writes, refresh=True).require()
-        for brand in brands:
+        if misses_at_once:
+            writes, quiet = writes + quiet, []
+        for some, refresh in ((quiet, False), (writes, True)):
+            if some:
+                bulk(self._cluster, some, refresh=refresh).require()
+        self._untrimmed.update(miss.brand for miss in misses)
+        for brand in [brand for brand, written in self._untrimmed.items() if written >= _TRIM_AFTER]:
             self._trim(brand)
+            del self._untrimmed[brand]
 
     def _trim(self, brand: str) -> None:
         """Delete a brand's oldest near misses beyond those that are kept."""

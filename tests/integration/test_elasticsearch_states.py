@@ -153,6 +153,8 @@ def test_what_a_turn_decided_is_stored_once_and_an_overtaken_turn_changes_nothin
         store.apply([turn])
     assert store.incidents() == [incident(minutes=5)]
     assert store.alerts() == [alert()]
+    while not store.near_misses():
+        pass
     assert store.near_misses() == [near_miss()]
     assert [entry.notification for entry in store.outbox()] == [notification()]
     assert [row.letter for row in store.dead_letters()] == [dead_letter(b"\x00\xff")]
