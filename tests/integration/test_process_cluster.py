@@ -2,6 +2,8 @@
 
 import random
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from domain.post import Record
 from storage.cluster import Origin
 from storage.memory import MemoryStore
 from tests.kit.cluster import Worker, configuration
+from tests.kit.docs import ROOT
 from tests.kit.engine import BRANDS, WordClassifier, record
 from tests.kit.processing import PostMemory, Topics, build_processor, deal
 from tests.kit.services import PASSWORD, USER, ElasticServer, KafkaServer
@@ -67,7 +70,7 @@ class Around:
 
     def records(self, topic: str) -> list[Received]:
         reader = self.broker.reader(topic, client="test")
-        found = reader.read(range(PARTITIONS))
+        found = list(reader.read(range(PARTITIONS)))
         reader.close()
         return found
 
@@ -300,6 +303,16 @@ def test_a_flood_of_poison_stops_the_line_until_a_person_starts_it_again(around:
     assert left >= 100
     assert 1_000 <= len(around.letters) <= 1_604 - left
     assert worker.stop() == 0
+    around.finish()
+    account(around)
+
+
+def test_a_process_that_hangs_ends_so_that_its_supervisor_starts_it_again(around: Around) -> None:
+    around.publish(stream(100))
+    command = [sys.executable, "-m", "tests.kit.hanging", "process", "--config", str(around.config)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=240, check=False, text=True)
+    assert done.returncode == 1
+    assert "given up" in done.stdout + done.stderr
     around.finish()
     account(around)
 
