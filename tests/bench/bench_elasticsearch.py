@@ -27,11 +27,12 @@ from tests.kit.stores import START, mention, post
 
 BATCH = 500
 BRANDS = 20
-QUERIES = (
-    MentionQuery(),
-    MentionQuery(text="refund OR рейс"),
-    MentionQuery(sentiment="negative", urgency="critical"),
-)
+QUERIES = {
+    "newest": MentionQuery(),
+    "refund OR рейс": MentionQuery(text="refund OR рейс"),
+    "negative and critical": MentionQuery(sentiment="negative", urgency="critical"),
+}
+ASKED = 20
 
 
 def mentions(count: int) -> list[Mention]:
