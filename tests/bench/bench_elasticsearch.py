@@ -54,7 +54,9 @@ def mentions(count: int) -> list[Mention]:
 
 
 def _judged(chance: random.Random) -> Judgement:
-    scores = [{label: round(chance.random(), 4) for label in labels} for labels in (SENTIMENTS, URGENCIES, THEMES)]
+    scores: list[dict[str, float]] = [
+        {label: round(chance.random(), 4) for label in labels} for labels in (SENTIMENTS, URGENCIES, THEMES)
+    ]
     return Judgement(
         sentiment=chance.choice(SENTIMENTS), urgency=chance.choice(URGENCIES), theme=chance.choice(THEMES),
         model="judge", sentiment_scores=scores[0], urgency_scores=scores[1], theme_scores=scores[2], toxicity=0.1,
