@@ -1,13 +1,14 @@
 """Reads documents: by id as they are at this moment, or found and in order as searches see them."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from domain.errors import StoreUnavailable
+from domain.errors import StoreError, StoreUnavailable
 from storage.elasticsearch.client import ABSENT_INDEX, Cause, Cluster
 
 AT_ONCE = 1_000
@@ -136,7 +137,9 @@ def scan(
             found = _search(cluster, "", {**asked, "search_after": found[-1].place}).hits
             yield from found
     finally:
-        cluster.ask("DELETE", "/_pit", {"id": point}, also=(404,))
+        # One that cannot be closed ends by itself.
+        with suppress(StoreError):
+            cluster.ask("DELETE", "/_pit", {"id": point}, also=(404,))
 
 
 def count(cluster: Cluster, index: str, query: Query) -> int:

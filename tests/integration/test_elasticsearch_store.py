@@ -10,17 +10,31 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from domain.act import Assign
+from domain.incident import Step
 from domain.judgement import Judgement
 from domain.mention import Mention, MentionQuery, Score
 from domain.post import Author, Engagement
 from storage.cluster import Known, Origin, Versioned, month_of
 from storage.elasticsearch import ElasticsearchStore, PostMemory, open_store
 from storage.elasticsearch.documents import MOST_WORDS, MentionDocument, mention_source
-from storage.elasticsearch.schema import MENTION
+from storage.elasticsearch.schema import FIXED, MENTION
 from storage.store import Commit
 from tests.kit.elastic import cluster_of
 from tests.kit.services import ElasticServer
-from tests.kit.stores import at, correct, ids, judged, mention, post
+from tests.kit.stores import (
+    alert,
+    at,
+    correct,
+    dead_letter,
+    ids,
+    incident,
+    judged,
+    mention,
+    near_miss,
+    notification,
+    post,
+)
 
 FIRST_MOMENT = datetime(1, 1, 1, tzinfo=UTC)
 LAST_MOMENT = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
@@ -286,6 +300,49 @@ def test_every_field_of_a_mention_s_document_is_mapped(store: ElasticsearchStore
     assert fields["author.name"] == ["Anna"]
     assert fields["sentiment_scores.negative"] == [1.0]
     assert "body" not in fields, "people are not shown what only programs read"
+
+
+def test_every_field_of_every_decision_is_mapped(store: ElasticsearchStore) -> None:
+    taken = Step(at=at(3), what="acknowledged", by="Inna")
+    closed = replace(
+        incident(status="resolved"), timeline=(taken,), acknowledged_by="Inna", assignee="Dana", resolved_at=at(9)
+    )
+    one = mention(post())
+    store.commit(
+        Commit(
+            alerts=[alert()], near_misses=[near_miss()], incidents=[closed], notifications=[notification()],
+            dead_letters=[dead_letter()],
+            acts=[
+                correct(one, sentiment="positive", urgency="high", theme="staff"),
+                Assign(id="a", by="Inna", at=at(1), brand="Aurora Air", incident="i1", assignee="Dana"),
+            ],
+        )
+    )  # fmt: skip
+    assert [entry.notification.id for entry in store.claim(at(0), "left", 60, 10)] == ["o1"]
+    refresh_all(store)
+    unmapped = {name: set(fields) - set(FIXED[name]) for name, fields in written(store).items()}
+    assert not any(unmapped.values()), unmapped
+    store.mark_sent("o1", at=at(1), handle="ts:1")
+    store.mark_retry("o1", next_at=at(2), error="late")
+    store.mark_replayed(dead_letter().id, at=at(2))
+    unmapped = {name: set(fields) - set(FIXED[name]) for name, fields in written(store).items()}
+    assert not any(unmapped.values()), unmapped
+    assert written(store)["incidents"]["seconds_to_acknowledge"] == 180
+    assert written(store)["incidents"]["seconds_to_resolve"] == 540
+    assert written(store)["outbox"]["seconds_to_send"] == 60.0
+
+
+def refresh_all(store: ElasticsearchStore) -> None:
+    store._cluster.ask("POST", f"/{store._cluster.name('*')}/_refresh")
+
+
+def written(store: ElasticsearchStore) -> dict[str, dict[str, Any]]:
+    """All fields that the documents of each index of decisions have, each with one of its values."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in FIXED:
+        answer = json.loads(store._cluster.ask("POST", f"/{store._cluster.name(name)}/_search", {}).body)
+        found[name] = {field: value for hit in answer["hits"]["hits"] for field, value in hit["_source"].items()}
+    return found
 
 
 def score(priority: float) -> Score:
