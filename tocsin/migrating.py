@@ -101,23 +101,23 @@ class Migration:
             self._tell(posts=len(of_post), mentions=len(told))
 
     def _decisions(self) -> None:
-        for some in _pieces(reversed(self._file.incidents(limit=_ALL))):
-            self._home.commit(Commit(incidents=some))
-            self._tell(incidents=len(some))
-        for some in _pieces(reversed(self._file.alerts(limit=_ALL))):
-            self._home.commit(Commit(alerts=some))
-            self._tell(alerts=len(some))
-        for some in _pieces(reversed(self._file.near_misses(limit=_ALL))):
-            self._home.commit(Commit(near_misses=some))
-        for some in _pieces(reversed(self._file.dead_letters(pending=False, limit=_ALL))):
-            self._home.commit(Commit(dead_letters=[row.letter for row in some]))
-            for row in some:
+        for incidents in _pieces(reversed(self._file.incidents(limit=_ALL))):
+            self._home.commit(Commit(incidents=incidents))
+            self._tell(incidents=len(incidents))
+        for alerts in _pieces(reversed(self._file.alerts(limit=_ALL))):
+            self._home.commit(Commit(alerts=alerts))
+            self._tell(alerts=len(alerts))
+        for misses in _pieces(reversed(self._file.near_misses(limit=_ALL))):
+            self._home.commit(Commit(near_misses=misses))
+        for letters in _pieces(reversed(self._file.dead_letters(pending=False, limit=_ALL))):
+            self._home.commit(Commit(dead_letters=[row.letter for row in letters]))
+            for row in letters:
                 if row.replayed_at is not None:
                     self._home.mark_replayed(row.id, at=row.replayed_at)
-            self._tell(dead_letters=len(some))
-        for some in _pieces(reversed(self._file.outbox(limit=_ALL))):
-            self._home.restore(some)
-            self._tell(notifications=len(some))
+            self._tell(dead_letters=len(letters))
+        for entries in _pieces(reversed(self._file.outbox(limit=_ALL))):
+            self._home.restore(entries)
+            self._tell(notifications=len(entries))
 
     def _brands(self, brands: Sequence[str], folds: Sequence[str], held: Mapping[str, Held]) -> None:
         for some in _pieces(brands):

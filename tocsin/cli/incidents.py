@@ -10,7 +10,7 @@ from tocsin.cli.options import config_option, epilog, json_option, load_config
 
 if TYPE_CHECKING:
     from domain.incident import Incident
-    from storage.store import Store
+    from storage.store import MentionStore
 
 SHORT = 10
 """Characters of an id that a person copies; `show` takes any unambiguous beginning."""
@@ -102,7 +102,7 @@ def show(above: Path | None, *, incident_id: str, config_file: Path | None, as_j
     return 0
 
 
-def _find(store: "Store", beginning: str) -> "Incident":
+def _find(store: "MentionStore", beginning: str) -> "Incident":
     """The incident whose id is or begins so; raises TocsinError when there is none or more than one."""
     exact = store.incident(beginning)
     if exact is not None:
