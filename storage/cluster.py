@@ -17,7 +17,9 @@ _FIRST_YEAR = 2000
 
 
 class Origin(Struct, frozen=True, array_like=True):
-    """Where a post's record stood: `line` is topic and partition (`posts-3`), `offset` in it, `place` in the record.
+    """Where a post's record stood: `offset` in its `line`, `place` in the record.
+
+    A line is a topic, a partition and which topic of that name it is (`posts-3.f81d4fae`).
 
     Origins of one line are ordered by (offset, place); those of different lines are not.
     """

@@ -274,6 +274,7 @@ class ClusterApp:
             stages=self.app.stages(judge),
             memory=PostMemory(self.cluster),
             producer=producer,
+            generation=self.broker.generation,
             clock=self.clock,
             metrics=self.metrics,
         )

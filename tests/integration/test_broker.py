@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from domain.errors import BrokerUnavailable, ConfigError
 from tests.kit.processes import free_port
+from tests.kit.service_fixtures import remove_topics
 from tests.kit.services import PASSWORD, USER, KafkaServer
 from tocsin.config.models import KafkaConfig
 from tocsin.runtimes.cluster.broker import (
@@ -358,3 +359,17 @@ def secured(server: KafkaServer, prefix: str) -> dict[str, object]:
         "servers": [server.address], "prefix": prefix, "partitions": 4, "tls": True, "ca_file": server.ca_file,
         "sasl_mechanism": "SCRAM-SHA-512", "username": USER, "password": SecretStr(PASSWORD),
     }  # fmt: skip
+
+
+def test_a_topic_that_was_deleted_and_made_anew_is_of_another_generation(
+    kafka: KafkaServer, broker: Broker, topic_prefix: str
+) -> None:
+    broker.create()
+    first = broker.generation("posts")
+    assert first == broker.generation("posts") != broker.generation("mentions")
+    remove_topics(kafka, topic_prefix)
+    deadline = time.monotonic() + 20
+    while "posts" not in {name.removeprefix(topic_prefix) for name in broker.missing()}:
+        assert time.monotonic() < deadline
+    broker.create()
+    assert broker.generation("posts") != first

@@ -132,7 +132,12 @@ def build_processor(
 ) -> Processor:
     """The processor over them, of these stages or the kit's own."""
     return Processor(
-        stages=of or stages(), memory=memory, producer=topics, clock=clock, metrics=metrics or Metrics()
+        stages=of or stages(),
+        memory=memory,
+        producer=topics,
+        generation=lambda _: "g1",
+        clock=clock,
+        metrics=metrics or Metrics(),
     )
 
 

@@ -48,7 +48,7 @@ def test_a_post_is_told_for_each_brand_that_it_names_with_where_it_stood_and_its
     around = Surroundings()
     assert around.hear(record(1, "nobody"), record(2, "aurora and borealis")) == [False, False]
     assert around.told() == [("2", "Aurora Air", "new"), ("2", "Borealis Jet", "new")]
-    assert {(one.origin, one.month) for one in around.heard()} == {(Origin("posts-0", 1), "2026-03")}
+    assert {(one.origin, one.month) for one in around.heard()} == {(Origin("posts-0.g1", 1), "2026-03")}
     assert [one.key for one in around.topics.records] == [b"Aurora Air", b"Borealis Jet"]
 
 
@@ -63,7 +63,7 @@ def test_messages_of_one_brand_share_a_record() -> None:
     taken = packed([record(number, "aurora") for number in range(6)], (3,))
     around.processor.deal(read(taken))
     assert len(around.topics.records) == 1
-    assert [one.origin for one in around.heard()] == [Origin("posts-0", at // 3, at % 3) for at in range(6)]
+    assert [one.origin for one in around.heard()] == [Origin("posts-0.g1", at // 3, at % 3) for at in range(6)]
 
 
 def test_history_goes_to_a_topic_of_its_own() -> None:
@@ -71,7 +71,7 @@ def test_history_goes_to_a_topic_of_its_own() -> None:
     around.hear(record(1, "aurora"), topic=backfill(POSTS))
     assert around.told() == []
     assert around.told(backfill(MENTIONS)) == [("1", "Aurora Air", "new")]
-    assert around.heard(backfill(MENTIONS))[0].origin.line == "posts.backfill-0"
+    assert around.heard(backfill(MENTIONS))[0].origin.line == "posts.backfill-0.g1"
 
 
 def test_an_edit_tells_each_brand_what_became_of_its_mention() -> None:

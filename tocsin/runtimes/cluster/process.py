@@ -7,6 +7,7 @@ anywhere leaves records that come again and lead to the same messages, which `al
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
@@ -80,7 +81,11 @@ class _Turn(Struct):
 
 
 class Processor:
-    """Leads posts through the simple stages and says what they change, once for every version of a post."""
+    """Leads posts through the simple stages and says what they change, once for every version of a post.
+
+    `generation` tells a topic from one of the same name that was deleted: offsets begin again in the new one, and its
+    records must not be taken for those seen before.
+    """
 
     def __init__(
         self,
@@ -88,9 +93,11 @@ class Processor:
         stages: Sequence[Stage],
         memory: Memory,
         producer: Publisher,
+        generation: Callable[[str], str],
         clock: Callable[[], datetime],
         metrics: Metrics,
     ) -> None:
+        self._generation = cache(generation)
         self._flow = Flow(stages, clock=clock, metrics=metrics)
         self._memory, self._producer = memory, producer
         self._clock, self._metrics = clock, metrics
@@ -116,7 +123,8 @@ class Processor:
             found = Refused("no_timezone", "the post's created_at or collected_at does not say its time zone")
         if isinstance(found, Refused):
             return unreadable(message, found, stage=STAGE, at=self._clock())
-        origin = Origin(f"{record.topic}-{record.partition}", record.offset, message.place)
+        line = f"{record.topic}-{record.partition}.{self._generation(record.topic)}"
+        origin = Origin(line, record.offset, message.place)
         return Arrival(record.topic, origin, stamped(found), found.post.id, record.key == AGAIN)
 
     def _pass_on(self, arrivals: list[Arrival]) -> set[Origin]:

@@ -111,6 +111,14 @@ class Broker:
             raise BrokerUnavailable(f"Kafka: {no_topic(self.name(topic))}")
         return len(found["partitions"])
 
+    def generation(self, topic: str) -> str:
+        """Return what tells a topic from one of the same name that was deleted; BrokerUnavailable if it is not there."""
+        with self._asking("looking at the topics") as admin:
+            (found,) = admin.describe_topics([self.name(topic)])
+        if not found["partitions"]:
+            raise BrokerUnavailable(f"Kafka: {no_topic(self.name(topic))}")
+        return str(found["topic_id"])[:8]
+
     def lag(self, group: str, topics: Sequence[str]) -> dict[tuple[str, int], int]:
         """Return how many records of each partition the group has yet to commit."""
         name = self.name(group)
