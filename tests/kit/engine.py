@@ -58,12 +58,12 @@ def clock() -> datetime:
     return START + timedelta(days=30)
 
 
-def stages(classifier: WordClassifier | None = None) -> list[Stage]:
+def stages(classifier: WordClassifier | None = None, brands: Sequence[Brand] = BRANDS) -> list[Stage]:
     """The pipeline list with two of the usual rules."""
     rules = [RULES[kind].load() for kind in ("critical_mention", "spike")]
     return pipeline(
         Parts(
-            matcher=BrandMatcher(BRANDS),
+            matcher=BrandMatcher(brands),
             detector=EnglishOnly(),
             classifier=classifier or WordClassifier(),
             rules=[rule.build(rule.Config()) for rule in rules],
@@ -74,9 +74,9 @@ def stages(classifier: WordClassifier | None = None) -> list[Stage]:
     )
 
 
-def build_engine(store: Store, classifier: WordClassifier | None = None) -> Engine:
+def build_engine(store: Store, classifier: WordClassifier | None = None, brands: Sequence[Brand] = BRANDS) -> Engine:
     """Build that pipeline over a store."""
-    return Engine(stages(classifier), store, clock=clock, metrics=Metrics())
+    return Engine(stages(classifier, brands), store, clock=clock, metrics=Metrics())
 
 
 def record(number: int, text: str, *, minutes: float = 0.0, version: str = "", deleted: bool = False) -> Record:
