@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,21 +137,18 @@ def test_history_and_live_posts_and_dead_letters_all_arrive(around: Around) -> N
 
 
 def test_what_elasticsearch_refuses_becomes_a_dead_letter_and_its_neighbours_are_written(around: Around) -> None:
-    odd = around.store.schema.month_index("2026-02")
-    # A month whose index was made by other hands, and takes no language.
-    around.cluster.ask(
-        "PUT", f"/{odd}", {"mappings": {"properties": {"lang": {"properties": {"code": {"type": "keyword"}}}}}}
-    )
+    frozen = around.store.schema.month_index("2026-02")
+    around.cluster.ask("PUT", f"/{frozen}", {"settings": {"index.blocks.write": True}})
     around.tell([told(said("1"), 1), told(said("2"), 2, month="2026-02"), told(said("3"), 3)])
     around.publish([b'[{"event":', b'[{"sequence":1}]'])
     app = around.index()
     assert {one.post.native_id for one in around.kept().values()} == {"1", "3"}
     letters = {one.reason: one for one in around.letters()}
-    assert set(letters) == {"document_parsing_exception", "bad_json", "bad_message"}
-    refused = letters["document_parsing_exception"]
+    assert set(letters) == {"cluster_block_exception", "bad_json", "bad_message"}
+    refused = letters["cluster_block_exception"]
     assert (refused.stage, refused.where) == ("index", "mastodon:2")
     assert b'"sequence":2' in refused.raw
-    assert "lang" in refused.detail
+    assert frozen in refused.detail
     assert sample(app, 'tocsin_indexed_total{outcome="refused"}') == 1
 
 
@@ -205,11 +203,12 @@ def test_it_is_told_to_stop_and_killed_and_another_goes_on(around: Around) -> No
     first = Worker("index", around.config, around.folder / "first.log").start()
     try:
         while not around.kept():
-            pass
+            time.sleep(0.05)
         first.kill()
         second = Worker("index", around.config, around.folder / "second.log").start()
         while sum(around.broker.lag(GROUP, tuple(READERS)).values()):
             assert second.running.poll() is None, second.said()
+            time.sleep(0.2)
         assert second.stop() == 0, second.said()
     finally:
         first.kill()
