@@ -173,7 +173,7 @@ def expected(around: Around) -> tuple[dict[Place, Heard], set[str]]:
     app = App(config=load(around.config))
     stages = app.stages(deployed(WordClassifier(), MemoryStore()))
     topics = Topics()
-    processor = build_processor(PostMemory(), topics, of=stages)
+    processor = build_processor(PostMemory(), topics, of=stages, generation=around.broker.generation)
     deal(processor, [*around.records(POSTS), *around.records(HISTORY)], size=200)
     told = [*topics.messages(MENTIONS, Heard), *topics.messages(backfill(MENTIONS), Heard)]
     return {(one.event.brand, one.origin): one for one in told}, {letter.id for letter in topics.letters}

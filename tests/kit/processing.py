@@ -128,6 +128,7 @@ def build_processor(
     topics: Topics,
     *,
     of: Sequence[Stage] | None = None,
+    generation: Callable[[str], str] = lambda _: "g1",
     metrics: Metrics | None = None,
 ) -> Processor:
     """The processor over them, of these stages or the kit's own."""
@@ -135,7 +136,7 @@ def build_processor(
         stages=of or stages(),
         memory=memory,
         producer=topics,
-        generation=lambda _: "g1",
+        generation=generation,
         clock=clock,
         metrics=metrics or Metrics(),
     )

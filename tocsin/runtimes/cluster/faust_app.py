@@ -82,6 +82,9 @@ class FaustSource:
             try:
                 await self._live(halt)
             except Exception as error:  # noqa: BLE001  # whatever it died of, there is nothing to do but to start again
+                if halt.is_set():
+                    log.info("left without a word to Kafka: what was not committed comes again", why=_sentence(error))
+                    return
                 if time.monotonic() - began > _STEADY:
                     backoff.reset()
                 await self._wait(error, backoff.next_delay(), halt)
@@ -118,7 +121,7 @@ class FaustSource:
                 self._life = None
 
     async def _wait(self, error: Exception, seconds: float, halt: asyncio.Event) -> None:
-        why = str(error) or type(error).__name__
+        why = _sentence(error)
         # Cleared by the worker, once it can measure the lag again.
         self._hold.because("kafka", why, by="measure")
         log.warning("no records come: connecting anew", why=why, seconds=round(seconds, 1))
@@ -229,6 +232,10 @@ class _Life:
 
 def _size(held: Held) -> int:
     return len(held.record.value or b"")
+
+
+def _sentence(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 async def _acknowledge(held: Sequence[Held]) -> None:
