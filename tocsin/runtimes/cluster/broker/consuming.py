@@ -85,7 +85,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # the client s
         """
         try:
             with explained("reading"):
-                found = self._connected().poll(timeout_ms=round(seconds * 1000), max_records=records)
+                client = self._connected()
+                _go_on_joining(client)
+                found = client.poll(timeout_ms=round(seconds * 1000), max_records=records)
         except BrokerUnavailable:
             # The next call joins anew: the client may be of no use any more.
             self.close()
@@ -212,6 +214,18 @@ class Reader:
         found = self._client.offsets_for_times(dict.fromkeys(places, moment), timeout_ms=REQUEST)
         for place in places:
             self._client.seek(place, found[place].offset if found.get(place) else ends[place])
+
+
+def _go_on_joining(client: Any) -> None:
+    """Ask again for what a poll had no time to wait for.
+
+    Where the partitions of a topic changed, the client (3.0.12) thinks that it has joined anew once its assignment is
+    made, though a poll that was shorter than the join never took that up: it would have no partition and no heartbeat
+    for ever.
+    """
+    coordinator = client._coordinator  # noqa: SLF001  # no public way to ask
+    if coordinator.rejoining:
+        coordinator.request_rejoin()
 
 
 def _places(places: Iterable[TopicPartition], prefix: str) -> Places:
