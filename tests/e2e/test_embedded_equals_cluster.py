@@ -80,4 +80,3 @@ def test_the_recorded_stream_of_airlines_comes_out_of_both_the_same(
 def heard(desk: Desk) -> list[tuple[str, str]]:
     """What was told, but for the time of the telling."""
     return sorted((one.id, json.dumps(one.content, sort_keys=True)) for one in desk.heard)
-

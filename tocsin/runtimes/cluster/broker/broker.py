@@ -112,7 +112,7 @@ class Broker:
         return len(found["partitions"])
 
     def generation(self, topic: str) -> str:
-        """Return what tells a topic from one of the same name that was deleted; BrokerUnavailable if it is not there."""
+        """Return what tells a topic from a deleted one of its name; BrokerUnavailable where it does not exist."""
         with self._asking("looking at the topics") as admin:
             (found,) = admin.describe_topics([self.name(topic)])
         if not found["partitions"]:
