@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property, partial
@@ -60,6 +60,7 @@ log = structlog.get_logger("tocsin")
 
 Started = Callable[[str], None]
 _LOOK_EVERY = 5.0
+_RENEW_EVERY = 3600.0
 
 
 @dataclass(kw_only=True)
@@ -179,7 +180,10 @@ class ClusterApp:
             )
             return done[0]
 
-        await self._work(indexing.GROUP, indexing.READERS, work, until_idle=until_idle, stop=stop, started=started)
+        await self._work(
+            indexing.GROUP, indexing.READERS, work, beside=[self._renew],
+            until_idle=until_idle, stop=stop, started=started,
+        )  # fmt: skip
         tally = done[0].tally if done else indexing.Tally()
         return (
             f"Done: {counted(tally.written, 'document')} written, {tally.stale} were there already, "
@@ -354,6 +358,19 @@ class ClusterApp:
         finally:
             self.broker.close()
             self.store.close()
+
+    async def _renew(self, halt: asyncio.Event) -> None:
+        """Index anew what was indexed with other word forms, beside what is new: it may be millions."""
+        while not halt.is_set():
+            try:
+                renewed = await asyncio.to_thread(self.store.bring_up_to_date)
+            except StoreError as error:
+                log.warning("old words stay in the index for now", why=str(error))
+            else:
+                if renewed:
+                    log.info("indexed anew with new word forms", mentions=renewed)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(halt.wait(), _RENEW_EVERY)
 
     def _readiness(self) -> Readiness:
         return Readiness(problems=[f"{why}: {said}" for why, said in self.hold.reasons.items()])
