@@ -15,7 +15,7 @@ from domain.errors import Refused
 from tocsin.runtimes.cluster.broker import Places, Received
 from tocsin.runtimes.cluster.wire import Reader
 
-_RECORDS = 50
+_RECORDS = 10
 """Of one poll; each may hold hundreds of messages."""
 
 
