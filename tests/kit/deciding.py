@@ -207,6 +207,13 @@ class Decisions:
         return 0
 
 
+class Stories(Topics):
+    """What was published, by a producer that may be closed."""
+
+    def close(self) -> None:
+        """Nothing is held here."""
+
+
 @dataclass
 class World:
     """All that survives a process."""
@@ -214,7 +221,7 @@ class World:
     kafka: Kafka = field(default_factory=Kafka)
     brands: Brands = field(default_factory=Brands)
     decisions: Decisions = field(default_factory=Decisions)
-    topics: Topics = field(default_factory=Topics)
+    topics: Stories = field(default_factory=Stories)
     metrics: Metrics = field(default_factory=Metrics)
 
     def happening(self, effect: Effect) -> None:

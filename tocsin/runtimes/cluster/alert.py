@@ -60,6 +60,10 @@ class Publisher(Protocol):
         """Return once every record is acknowledged."""
         ...
 
+    def close(self) -> None:
+        """Disconnect."""
+        ...
+
 
 class _Draft(NamedTuple):
     """What a turn makes of one brand: its next state, with what was decided in `pending`, and the stories to tell."""
@@ -107,7 +111,7 @@ class Alerter:
         self._hold, self._clock, self._metrics = hold, clock, metrics
         self._book = Book(brands)
         self._folds = FoldRunner(folds, self._book)
-        self._flood = FloodGuard()
+        self._flood = FloodGuard(GROUP)
         self._count = 1
 
     @property
@@ -135,8 +139,9 @@ class Alerter:
             self._hold.sleep(_LOOK_EVERY)
 
     def close(self) -> None:
-        """Leave the group."""
+        """Leave the group, and disconnect."""
         self._intake.close()
+        self._producer.close()
 
     def _follow(self, moves: Moves) -> None:
         """Let go of the brands that another process answers for, take those that are this one's now."""

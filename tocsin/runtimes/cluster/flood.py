@@ -9,10 +9,11 @@ LATEST = 2000
 
 
 class FloodGuard:
-    """Counts refused messages. Once it has seen a flood it says so for good: a person has to look first."""
+    """Counts the messages that `verb` refused. Once it has seen a flood it says so for good: a person has to look first."""
 
-    def __init__(self, *, limit: int = REFUSAL_LIMIT, latest: int = LATEST) -> None:
+    def __init__(self, verb: str = "process", *, limit: int = REFUSAL_LIMIT, latest: int = LATEST) -> None:
         self.seen = ""
+        self._verb = verb
         self._limit = limit
         self._in_a_row = 0
         self._latest: deque[bool] = deque(maxlen=latest)
@@ -29,5 +30,5 @@ class FloodGuard:
             self._say(f"{bad:,} of the latest {len(self._latest):,} messages could not be processed")
 
     def _say(self, what: str) -> None:
-        remedy = "see `tocsin dead-letters list`, correct what sends them, then start `tocsin process` again"
+        remedy = f"see `tocsin dead-letters list`, correct what sends them, then start `tocsin {self._verb}` again"
         self.seen = self.seen or f"held: {what}: {remedy}"

@@ -79,7 +79,7 @@ class Indexer:
         self.tally = Tally()
         self._intake, self._documents = intake, documents
         self._hold, self._clock, self._metrics = hold, clock, metrics
-        self._flood = FloodGuard()
+        self._flood = FloodGuard(GROUP)
         self._at_once = MOST
         self._retention_due = clock()
 
