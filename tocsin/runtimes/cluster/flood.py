@@ -9,7 +9,7 @@ LATEST = 2000
 
 
 class FloodGuard:
-    """Counts the messages that `verb` refused. Once it has seen a flood it says so for good: a person has to look first."""
+    """Counts what `verb` refused. Once it has seen a flood it says so for good: a person has to look first."""
 
     def __init__(self, verb: str = "process", *, limit: int = REFUSAL_LIMIT, latest: int = LATEST) -> None:
         self.seen = ""
