@@ -129,8 +129,9 @@ class Broker:
                 for topic in described
                 for each in topic["partitions"]
             ]
-            if not places:
-                return {}
+            if unseen := [topic["name"] for topic in described if not topic["partitions"]]:
+                # What cannot be seen must not pass for what is empty.
+                raise BrokerUnavailable(f"Kafka: {no_topic(unseen[0])}")
             committed = admin.list_group_offsets({name: places})[name]
             first = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
             last = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
