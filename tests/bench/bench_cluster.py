@@ -22,7 +22,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from tests.bench.bench_latency import ALERTS_A_SECOND, delays, load, shared
+from tests.bench.bench_latency import delays, load, shared
 from tests.kit.cluster import Worker, configuration, workers
 from tests.kit.corpus import brand_name, posts
 from tests.kit.desk import open_desk
@@ -210,10 +210,11 @@ def judged_alone(folder: Path, count: int) -> float:
     return (count - 1) / (seconds[1] - seconds[0])
 
 
-def latency(folder: Path, at: Servers, *, seconds: int, rate: int) -> dict[str, float]:
+def latency(folder: Path, at: Servers, *, seconds: int, rate: int, alarms: int) -> dict[str, float]:
     """Signed posts in over HTTP at that rate; from handing in to hearing of the alert."""
     sent: dict[str, float] = {}
-    brands = seconds * ALERTS_A_SECOND
+    # Brands of the alarms, among them those that all the posts are about.
+    brands = max(seconds * alarms, BRANDS)
     with open_desk() as desk:
         config = folder / "latency.toml"
         config.write_text(
@@ -227,12 +228,13 @@ def latency(folder: Path, at: Servers, *, seconds: int, rate: int) -> dict[str, 
             for worker in running.values():
                 await_ready(worker)
             url = f"{address(running['ingest'])}/webhooks/push"
-            taken = asyncio.run(load(url, seconds=seconds, rate=rate, sent=sent))
+            taken = asyncio.run(load(url, seconds=seconds, rate=rate, sent=sent, talked_of=BRANDS, alarms=alarms))
             time.sleep(10)
         heard = delays(desk, sent)
     return {
         "posts": taken,
         "rate": rate,
+        "alarms_a_second": alarms,
         "alerts_expected": len(sent),
         "alerts_heard": len(heard),
         "p50_seconds": round(heard[len(heard) // 2], 3),
@@ -248,6 +250,7 @@ def main() -> None:
     parser.add_argument("--only", choices=("throughput", "model", "latency"))
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--rate", type=int, default=600)
+    parser.add_argument("--alarms", type=int, default=1, help="alerts a second")
     arguments = parser.parse_args()
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     with tempfile.TemporaryDirectory() as name, servers(Path(name)) as at:
@@ -261,7 +264,12 @@ def main() -> None:
             figures |= {"classify_alone": round(alone, 1), "of_that": round(figures["posts_per_second"] / alone, 3)}
             print(json.dumps(figures), flush=True)
         if arguments.only in {None, "latency"}:
-            print(json.dumps(latency(folder, at, seconds=arguments.seconds, rate=arguments.rate)), flush=True)
+            print(
+                json.dumps(
+                    latency(folder, at, seconds=arguments.seconds, rate=arguments.rate, alarms=arguments.alarms)
+                ),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -69,17 +69,23 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def load(url: str, *, seconds: int, rate: int, sent: dict[str, float]) -> int:
-    """Post in groups of ten, evenly; note when each alarm was handed in. Returns how many posts were taken."""
-    brands = seconds * ALERTS_A_SECOND
-    stream = posts(seconds * rate, brands=brands)
+async def load(
+    url: str, *, seconds: int, rate: int, sent: dict[str, float], talked_of: int = 0, alarms: int = ALERTS_A_SECOND
+) -> int:
+    """Post in groups of ten, evenly; note when each alarm was handed in. Returns how many posts were taken.
+
+    `alarms` are set off a second, each of a brand of its own; the other posts are about the first `talked_of` brands
+    (0: all of them).
+    """
+    brands = seconds * alarms
+    stream = posts(seconds * rate, brands=talked_of or brands)
     taken = 0
     async with httpx.AsyncClient(timeout=30) as client, asyncio.TaskGroup() as tasks:
         started = time.monotonic()
         pending: list[asyncio.Task[int]] = []
         for group in range(seconds * rate // 10):
             batch = [{**next(stream), "created_at": datetime.now(UTC).isoformat()} for _ in range(10)]
-            if group % (rate // 10 // ALERTS_A_SECOND) == 0:
+            if group % (rate // 10 // alarms) == 0:
                 brand = brand_name(len(sent) % brands)
                 batch[0]["text"] = f"tocsinbell: {brand} is on fire"
                 sent[brand] = time.monotonic()
