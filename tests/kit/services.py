@@ -4,6 +4,7 @@ import os
 import shutil
 import ssl
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +97,15 @@ class KafkaServer(Process):
         # kafka-python leaks the sockets of connections that were refused, so it is asked once something listens.
         if not listens(self.port):
             return False
-        from kafka import KafkaAdminClient
+        from kafka import KafkaAdminClient, TopicPartition
+        from kafka.errors import KafkaError
 
-        KafkaAdminClient(**self.client).close()
+        with closing(KafkaAdminClient(**self.client)) as admin:
+            # A new broker makes its topic of offsets when a group is first asked about, and refuses meanwhile.
+            try:
+                admin.list_group_offsets({"nobody": [TopicPartition("nothing", 0)]})
+            except KafkaError:
+                return False
         return True
 
     @property
