@@ -86,7 +86,7 @@ class ClusterApp:
         """What judges, leaning as people's corrections tell, once there are enough of them."""
         return deployed(self.base_classifier(), self.store, review_below=self.config.model.review_below)
 
-    @property
+    @cached_property
     def live(self) -> bool:
         """Whether anything is heard as it happens: recorded streams keep their own time."""
         return any(not source.finite for source in self.app.sources())

@@ -26,6 +26,7 @@ from tests.kit.cluster import Worker
 from tests.kit.corpus import posts
 from tests.kit.desk import Desk, open_desk
 from tests.kit.processes import Process
+from tests.kit.service_fixtures import need_services
 from tests.kit.services import ElasticServer, KafkaServer
 
 POSTS = int(os.environ.get("TOCSIN_CHAOS_POSTS", "4000"))
@@ -140,12 +141,7 @@ class Storm:
 @pytest.fixture
 def servers(tmp_path: Path) -> Iterator[tuple[KafkaServer, ElasticServer]]:
     """Servers of this test's own: nobody else's would survive it."""
-    from tests.kit.services import missing
-
-    if why := missing():
-        if os.environ.get("CI") == "true":
-            pytest.fail(why, pytrace=False)
-        pytest.skip(why)
+    need_services()
     with KafkaServer(tmp_path / "kafka") as kafka, ElasticServer(tmp_path / "elastic") as elastic:
         yield kafka, elastic
 

@@ -1,6 +1,6 @@
 """`tocsin index`: writes the cluster's mentions and dead letters into Elasticsearch."""
 
-from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,9 +11,7 @@ from tocsin.cli.working import until_idle_option, work, worker_options
 @click.command("index", epilog=epilog("tocsin index", "tocsin index --port 0 --until-idle"))
 @worker_options
 @until_idle_option
-def command(
-    *, config_file: Path | None, until_idle: bool, json_logs: bool, host: str | None, port: int | None
-) -> int:
+def command(*, until_idle: bool, **chosen: Any) -> int:
     """Write stories as documents, each once and its latest version: any number of these share the topics.
 
     Reads the topic `stories`, `stories.backfill` while nothing live comes, and the topics of dead letters. While
@@ -22,8 +20,5 @@ def command(
     return work(
         "index",
         lambda app, stop, started: app.index(until_idle=until_idle, stop=stop, started=started),
-        config_file=config_file,
-        json_logs=json_logs,
-        host=host,
-        port=port,
+        **chosen,
     )

@@ -1,6 +1,6 @@
 """`tocsin ingest`: from the sources into the cluster."""
 
-from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,9 +11,7 @@ from tocsin.cli.working import until_idle_option, work, worker_options
 @click.command("ingest", epilog=epilog("tocsin ingest", "tocsin ingest --port 0 --until-idle"))
 @worker_options
 @until_idle_option
-def command(
-    *, config_file: Path | None, until_idle: bool, json_logs: bool, host: str | None, port: int | None
-) -> int:
+def command(*, until_idle: bool, **chosen: Any) -> int:
     """Listen to the sources and pass on what they bring: any number of these share the sources.
 
     Writes the topics `posts` and `posts.dead`, and where each source stands into `cursors`. Webhooks are taken by
@@ -22,8 +20,5 @@ def command(
     return work(
         "ingest",
         lambda app, stop, started: app.ingest(until_idle=until_idle, stop=stop, started=started),
-        config_file=config_file,
-        json_logs=json_logs,
-        host=host,
-        port=port,
+        **chosen,
     )

@@ -1,6 +1,6 @@
 """`tocsin process`: finds the brands in the cluster's posts and judges what is said of them."""
 
-from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,9 +11,7 @@ from tocsin.cli.working import until_idle_option, work, worker_options
 @click.command("process", epilog=epilog("tocsin process", "tocsin process --port 0 --until-idle"))
 @worker_options
 @until_idle_option
-def command(
-    *, config_file: Path | None, until_idle: bool, json_logs: bool, host: str | None, port: int | None
-) -> int:
+def command(*, until_idle: bool, **chosen: Any) -> int:
     """Find brands in posts, judge and score them: any number of these share the topics, up to one a partition.
 
     Reads the topic `posts`, and `posts.backfill` while nothing live comes. What cannot be processed goes to the topic
@@ -22,8 +20,5 @@ def command(
     return work(
         "process",
         lambda app, stop, started: app.process(until_idle=until_idle, stop=stop, started=started),
-        config_file=config_file,
-        json_logs=json_logs,
-        host=host,
-        port=port,
+        **chosen,
     )

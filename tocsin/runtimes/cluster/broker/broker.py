@@ -106,32 +106,25 @@ class Broker:
     def partitions(self, topic: str) -> int:
         """Return how many partitions a topic has; BrokerUnavailable where it does not exist."""
         with self._asking("looking at the topics") as admin:
-            (found,) = admin.describe_topics([self.name(topic)])
-        if not found["partitions"]:
-            raise BrokerUnavailable(f"Kafka: {no_topic(self.name(topic))}")
+            (found,) = self._described(admin, [topic])
         return len(found["partitions"])
 
     def generation(self, topic: str) -> str:
         """Return what tells a topic from a deleted one of its name; BrokerUnavailable where it does not exist."""
         with self._asking("looking at the topics") as admin:
-            (found,) = admin.describe_topics([self.name(topic)])
-        if not found["partitions"]:
-            raise BrokerUnavailable(f"Kafka: {no_topic(self.name(topic))}")
+            (found,) = self._described(admin, [topic])
         return str(found["topic_id"])[:8]
 
     def lag(self, group: str, topics: Sequence[str]) -> dict[tuple[str, int], int]:
         """Return how many records of each partition the group has yet to commit."""
         name = self.name(group)
         with self._asking("measuring the lag") as admin:
-            described = admin.describe_topics([self.name(topic) for topic in topics])
+            described = self._described(admin, topics)
             places = [
                 TopicPartition(topic["name"], each["partition_index"])
                 for topic in described
                 for each in topic["partitions"]
             ]
-            if unseen := [topic["name"] for topic in described if not topic["partitions"]]:
-                # What cannot be seen must not pass for what is empty.
-                raise BrokerUnavailable(f"Kafka: {no_topic(unseen[0])}")
             committed = admin.list_group_offsets({name: places})[name]
             first = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
             last = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
@@ -148,6 +141,13 @@ class Broker:
             admin, self._admin = self._admin, None
             if admin is not None:
                 admin.close()
+
+    def _described(self, admin: Any, topics: Sequence[str]) -> list[dict[str, Any]]:
+        """Return what the broker says of each topic. What cannot be seen must not pass for what is empty."""
+        described: list[dict[str, Any]] = admin.describe_topics([self.name(topic) for topic in topics])
+        if unseen := [topic["name"] for topic in described if not topic["partitions"]]:
+            raise BrokerUnavailable(f"Kafka: {no_topic(unseen[0])}")
+        return described
 
     @contextmanager
     def _asking(self, doing: str) -> Iterator[Any]:
