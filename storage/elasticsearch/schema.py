@@ -117,10 +117,9 @@ FIXED: dict[str, Mapping] = {
         **_AT,
         **_each(["receiver", "incident", "kind", "status", "error", "leased_by"], _KEYWORD),
         **_each(["place", "next_micros", "leased_until_micros"], _ORDER),
-        "has_handle": {"type": "boolean"},
-        "attempts": _NUMBER,
+        **_each(["attempts", "thread_since"], _NUMBER),
+        "thread_handle": _SHOWN,
         "sent_at": _DATE,
-        "sent_micros": _ORDER,
         "seconds_to_send": {"type": "double", "index": False},
     },
 }

@@ -16,9 +16,10 @@ from domain.mention import Mention, MentionQuery
 from storage.cluster import BrandState, Versioned
 from storage.elasticsearch import decisions, reading
 from storage.elasticsearch.acts import Acts
-from storage.elasticsearch.bulk import Outcome, Write, bulk
+from storage.elasticsearch.bulk import Outcome, Write
 from storage.elasticsearch.client import Cluster
 from storage.elasticsearch.documents import exact, key
+from storage.elasticsearch.ledger import Ledger
 from storage.elasticsearch.mentions import Mentions
 from storage.elasticsearch.outbox import Outbox
 from storage.elasticsearch.retention import drop_expired
@@ -43,7 +44,8 @@ class ElasticsearchStore:
         self.schema = Schema(cluster)
         self._acts = Acts(cluster)
         self._mentions = Mentions(cluster, self.schema, self._acts)
-        self._outbox = Outbox(cluster)
+        self._ledger = Ledger(cluster)
+        self._outbox = Outbox(cluster, self._ledger)
         self._search = Search(cluster, self.schema)
         self._untrimmed: Counter[str] = Counter()
 
@@ -56,16 +58,15 @@ class ElasticsearchStore:
         versions = {name: one.version for name, one in stored.items()}
         incidents = {key(one.id): one for one in batch.incidents}
         writes = [self._incident(one, versions.get(name, 0)) for name, one in incidents.items()]
-        self._decide([batch], writes, misses_at_once=True)
+        self._decide([batch], writes)
 
     def apply(self, states: Sequence[BrandState]) -> None:
         """Write what is pending of each brand's last turn; again does no harm, nor does a turn that was overtaken.
 
-        Searches see it at once, but for near misses, which take a second. Raises StoreUnavailable, and then it is to
-        be applied again.
+        Raises StoreUnavailable, and then it is to be applied again.
         """
         incidents = [self._incident(one, state.turn) for state in states for one in state.pending.incidents]
-        self._decide([state.pending for state in states], incidents, misses_at_once=False)
+        self._decide([state.pending for state in states], incidents)
 
     def index(self, told: Sequence[Versioned]) -> Outcome:
         """See `Mentions.write`."""
@@ -141,8 +142,8 @@ class ElasticsearchStore:
         return self._outbox.latest(status, limit)
 
     def restore(self, entries: Sequence[OutboxEntry]) -> None:
-        """Put entries of another store's outbox at the end of this one as they stand, unless they are in it."""
-        bulk(self._cluster, self._outbox.entries(entries), refresh=True).require()
+        """See `Outbox.restore`."""
+        self._outbox.restore(entries)
 
     def outbox_pending(self) -> int:
         """See `MentionStore.outbox_pending`."""
@@ -166,7 +167,7 @@ class ElasticsearchStore:
         if entry.status == "pending":
             # The letter first: killed in between, the notification is tried again, not forgotten.
             letter = refusal(entry.notification, at=at, error=error)
-            bulk(self._cluster, [self._letter(letter)], refresh=True).require()
+            self._ledger.write([self._letter(letter)])
             self._outbox.mark_refused(notification_id, error)
 
     def dead_letters(
@@ -187,7 +188,7 @@ class ElasticsearchStore:
                 return
             source = decisions.letter_source(replace(row, replayed_at=at))
             write = Write(index, name, source, seen=stored[name].seen)
-            if not bulk(self._cluster, [write], refresh=True).require().overtaken:
+            if not self._ledger.write([write]).overtaken:
                 return
 
     def bring_up_to_date(self) -> int:
@@ -205,24 +206,16 @@ class ElasticsearchStore:
         """See `MentionStore.close`."""
         self._cluster.close()
 
-    def _decide(self, batches: Sequence[Commit], incidents: Sequence[Write], *, misses_at_once: bool) -> None:
-        """Write what was decided: alerts, near misses, dead letters and orders once, incidents as they now are.
-
-        Searches see it when this returns; near misses, which are many and seldom read, only where `misses_at_once`.
-        """
+    def _decide(self, batches: Sequence[Commit], incidents: Sequence[Write]) -> None:
+        """Write what was decided: alerts, near misses, dead letters and orders once, incidents as they now are."""
         alerts, near_misses = self._cluster.name(ALERTS), self._cluster.name(NEAR_MISSES)
-        misses = [miss for batch in batches for miss in batch.near_misses]
-        quiet = [decisions.near_miss_write(near_misses, miss) for miss in misses]
         writes = [*incidents, *self._outbox.orders([order for batch in batches for order in batch.notifications])]
         for batch in batches:
             writes += [decisions.alert_write(alerts, alert) for alert in batch.alerts]
+            writes += [decisions.near_miss_write(near_misses, miss) for miss in batch.near_misses]
             writes += map(self._letter, batch.dead_letters)
-        if misses_at_once:
-            writes, quiet = writes + quiet, []
-        for some, refresh in ((quiet, False), (writes, True)):
-            if some:
-                bulk(self._cluster, some, refresh=refresh).require()
-        self._untrimmed.update(miss.brand for miss in misses)
+        self._ledger.write(writes)
+        self._untrimmed.update(miss.brand for batch in batches for miss in batch.near_misses)
         for brand in [brand for brand, written in self._untrimmed.items() if written >= _TRIM_AFTER]:
             self._trim(brand)
             del self._untrimmed[brand]
@@ -230,10 +223,10 @@ class ElasticsearchStore:
     def _trim(self, brand: str) -> None:
         """Delete a brand's oldest near misses beyond those that are kept."""
         index, asked = self._cluster.name(NEAR_MISSES), reading.everything([{"term": {"brand": exact(brand)}}])
-        while old := reading.find(
-            self._cluster, index, asked, _LATEST_FIRST, limit=reading.AT_ONCE, offset=NEAR_MISSES_KEPT, _source=False
+        while old := self._ledger.find(
+            index, asked, _LATEST_FIRST, limit=reading.AT_ONCE, offset=NEAR_MISSES_KEPT, _source=False
         ):
-            bulk(self._cluster, [Write(index, one.id, None) for one in old], refresh=True).require()
+            self._ledger.write([Write(index, one.id, None) for one in old])
 
     def _incident(self, incident: Incident, version: int) -> Write:
         return decisions.incident_write(self._cluster.name(INCIDENTS), incident, version)
@@ -247,7 +240,6 @@ class ElasticsearchStore:
     ) -> list[reading.Document]:
         """A page of one index, latest first, of what has these values."""
         asked = [*also, *({"term": {field: exact(wanted)}} for field, wanted in equal.items() if wanted)]
-        return reading.find(
-            self._cluster, self._cluster.name(name), reading.everything(asked), _LATEST_FIRST,
-            limit=limit, offset=offset,
-        )  # fmt: skip
+        return self._ledger.find(
+            self._cluster.name(name), reading.everything(asked), _LATEST_FIRST, limit=limit, offset=offset
+        )

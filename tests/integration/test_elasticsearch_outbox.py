@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from threading import Lock
 
@@ -82,6 +83,19 @@ def test_a_courier_that_leaves_gives_back_what_it_holds(store: ElasticsearchStor
     leaving.release()
     assert claimed(store, "right") == ["o2"]
     assert leaving.outbox_handle("o1", "duty") == "h"
+
+
+def test_the_next_courier_goes_on_in_the_thread_that_another_has_just_begun(
+    store: ElasticsearchStore, elastic: ElasticServer, index_prefix: str
+) -> None:
+    decide(store, "opened", "escalated", about="i1")
+    with closing(open_store(cluster_of(elastic, index_prefix))) as other:
+        assert claimed(store, "left", limit=1) == ["opened"]
+        assert other.outbox_handle("i1", "duty") == ""
+        store.mark_sent("opened", at=at(0), handle="first")
+        assert other.outbox_handle("i1", "duty") == "first"
+        other.mark_sent("escalated", at=at(1), handle="second")
+    assert store.outbox_handle("i1", "duty") == "first"
 
 
 def test_of_many_couriers_at_once_no_two_get_the_same(store: ElasticsearchStore) -> None:

@@ -319,7 +319,6 @@ def test_every_field_of_every_decision_is_mapped(store: ElasticsearchStore) -> N
         )
     )  # fmt: skip
     assert [entry.notification.id for entry in store.claim(at(0), "left", 60, 10)] == ["o1"]
-    refresh_all(store)
     unmapped = {name: set(fields) - set(FIXED[name]) for name, fields in written(store).items()}
     assert not any(unmapped.values()), unmapped
     store.mark_sent("o1", at=at(1), handle="ts:1")
@@ -339,6 +338,7 @@ def refresh_all(store: ElasticsearchStore) -> None:
 def written(store: ElasticsearchStore) -> dict[str, dict[str, Any]]:
     """All fields that the documents of each index of decisions have, each with one of its values."""
     found: dict[str, dict[str, Any]] = {}
+    refresh_all(store)
     for name in FIXED:
         answer = json.loads(store._cluster.ask("POST", f"/{store._cluster.name(name)}/_search", {}).body)
         found[name] = {field: value for hit in answer["hits"]["hits"] for field, value in hit["_source"].items()}
