@@ -115,3 +115,12 @@ class Inbox(Protocol):
     async def receive(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
         """Verify, queue, wait for the commit; return status, headers and body of the answer."""
         ...
+
+
+@runtime_checkable
+class Challenged(Protocol):
+    """An inbox whose network asks, before it sends anything, whether the address is really ours."""
+
+    def challenge(self, query: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
+        """Answer the GET request; return status, headers and body."""
+        ...

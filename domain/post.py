@@ -42,7 +42,8 @@ class Post(Struct, frozen=True, kw_only=True, omit_defaults=True):
     Identity is (network, native_id); `version` tells edits apart (edit time or content hash).
     `created_at` is the author's claim, `observed_at` the network's clock, `collected_at` ours; all are
     timezone-aware UTC. `text` is plain text: connectors convert markup once. A deletion is a post with
-    `deleted=True` and no text.
+    `deleted=True` and no text. `addressed` is the account it is written to, as config writes it (`network:handle`):
+    on that account's own page, or as a direct message; such a post asks that account for an answer.
     """
 
     network: str
@@ -63,6 +64,7 @@ class Post(Struct, frozen=True, kw_only=True, omit_defaults=True):
     engagement: Engagement = Engagement()
     reply_to: str = ""
     repost_of: str = ""
+    addressed: str = ""
     rating: int | None = None
     deleted: bool = False
 

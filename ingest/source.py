@@ -1,5 +1,6 @@
 """What a source is to the runtime: pages of posts and a cursor to resume from."""
 
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -56,6 +57,18 @@ class Source(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections."""
+        ...
+
+
+@runtime_checkable
+class Historic(Protocol):
+    """A source whose network gives what was written before we listened."""
+
+    def history(self, since: datetime, *, name: str) -> Source:
+        """A finite source called `name`, of what was written from `since` on, within the same limits.
+
+        Its posts are of origin `backfill`. Its cursors are its own.
+        """
         ...
 
 

@@ -66,9 +66,13 @@ class App:
 
     def makers(self) -> dict[str, Callable[[], Source]]:
         """What builds each configured source anew, by its name; all of them share one polite client."""
-        client = PoliteClient(self.transport, clock=self.clock)
+        given = {
+            "client": PoliteClient(self.transport, clock=self.clock),
+            "clock": self.clock,
+            "brands": self.config.brands(),
+        }
         return {
-            tagged.name: partial(SOURCES[tagged.kind].load().build, tagged.config, client=client, clock=self.clock)
+            tagged.name: partial(SOURCES[tagged.kind].builder(**given), tagged.config)
             for tagged in self.config.source
         }
 

@@ -1,15 +1,18 @@
-"""POST /webhooks/{source}: the raw body goes to the webhook source, which verifies, queues and answers."""
+"""/webhooks/{source}: the raw body goes to the source, which verifies, queues and answers.
+
+A network may ask first, by GET, whether the address is really ours.
+"""
 
 import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from litestar import Request, Response, post
+from litestar import Request, Response, get, post
 from litestar.exceptions import HTTPException, NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter
 
-from console.ports import Inbox
+from console.ports import Challenged, Inbox
 from console.problem import described
 
 LARGEST_BODY = 1_000_000
@@ -20,7 +23,7 @@ SourceName = Annotated[str, PathParameter(max_length=200, description="The name 
 
 
 def handlers(webhooks: Mapping[str, Inbox]) -> list[HTTPRouteHandler]:
-    """The one route by which others bring posts."""
+    """The routes by which others bring posts."""
 
     @post(
         "/webhooks/{source:str}",
@@ -46,9 +49,24 @@ def handlers(webhooks: Mapping[str, Inbox]) -> list[HTTPRouteHandler]:
                 body = await request.body()
         except TimeoutError:
             raise HTTPException(status_code=408, detail="The body did not come in time.") from None
-        status, headers, answer = await inbox.receive(dict(request.headers), body)
-        named = {name.lower(): value for name, value in headers.items()}
-        media_type = named.pop("content-type", "application/json")
-        return Response(answer, status_code=status, headers=named, media_type=media_type)
+        return _response(*await inbox.receive(dict(request.headers), body))
 
-    return [webhook]
+    @get(
+        "/webhooks/{source:str}",
+        summary="Let a network make sure that the address is ours",
+        operation_id="webhook-challenge",
+        responses=described({403: "The token is not ours.", 404: "No such source is asked so."}),
+    )
+    async def challenge(source: SourceName, request: Request[Any, Any, Any]) -> Response[bytes]:
+        inbox: object = webhooks.get(source)
+        if not isinstance(inbox, Challenged):
+            raise NotFoundException("There is no source with this name that a network asks first.")
+        return _response(*inbox.challenge(dict(request.query_params)))
+
+    return [webhook, challenge]
+
+
+def _response(status: int, headers: Mapping[str, str], answer: bytes) -> Response[bytes]:
+    named = {name.lower(): value for name, value in headers.items()}
+    media_type = named.pop("content-type", "application/json")
+    return Response(answer, status_code=status, headers=named, media_type=media_type)

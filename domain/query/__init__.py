@@ -9,6 +9,17 @@ as Russian ones never matter. `@name`, `#name` and `$name` match only with their
 from domain.query.document import Document, analyse, terms
 from domain.query.fields import FIELDS
 from domain.query.matcher import BrandMatcher
+from domain.query.phrases import Phrase, phrases
 from domain.query.query import Query, compile_query
 
-__all__ = ["FIELDS", "BrandMatcher", "Document", "Query", "analyse", "compile_query", "terms"]
+__all__ = [
+    "FIELDS",
+    "BrandMatcher",
+    "Document",
+    "Phrase",
+    "Query",
+    "analyse",
+    "compile_query",
+    "phrases",
+    "terms",
+]

@@ -4,21 +4,24 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import timedelta
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
 import pytest
 from pydantic import ValidationError
 
-from domain.errors import RetryLater, SourceError
+from domain.errors import RetryLater, SourceError, SourceStopped
 from ingest.registry import SOURCES
 from ingest.source import Source
-from tests.kit.ingest import NOON, SECRET, Harvest, Rig, SourceCase, all_kinds, case_of, harvest
+from tests.kit.ingest import NOON, SECRET, Harvest, Rig, SourceCase, all_cases, harvest
 
 
-@pytest.fixture(params=all_kinds())
+@pytest.fixture(params=all_cases(), ids=attrgetter("id"))
 def case(request: pytest.FixtureRequest) -> SourceCase:
-    return case_of(request.param)
+    found = request.param
+    assert isinstance(found, SourceCase)
+    return found
 
 
 @pytest.fixture
@@ -36,12 +39,16 @@ async def source(rig: Rig) -> AsyncIterator[Source]:
 
 def kinds_that(holds: Callable[[SourceCase], bool]) -> pytest.MarkDecorator:
     """Ask this of those kinds only."""
-    return pytest.mark.parametrize("case", [kind for kind in all_kinds() if holds(case_of(kind))], indirect=True)
+    cases = [case for case in all_cases() if holds(case)]
+    return pytest.mark.parametrize("case", cases, ids=attrgetter("id"), indirect=True)
 
 
 replaying = kinds_that(lambda case: case.replays)
 endless = kinds_that(lambda case: case.endless)
 over_http = kinds_that(lambda case: case.http)
+with_key = kinds_that(lambda case: case.key and case.http)
+with_edits = kinds_that(lambda case: case.edits)
+with_deletions = kinds_that(lambda case: case.deletions)
 
 
 async def test_every_readable_post_comes_and_every_unreadable_one_is_a_dead_letter(
@@ -155,10 +162,77 @@ async def test_a_failing_network_loses_nothing(case: SourceCase, rig: Rig, sourc
     assert found.ids == rig.expected
 
 
+@with_key
+async def test_a_credential_that_is_revoked_stops_the_source_and_a_new_one_loses_nothing(
+    case: SourceCase, rig: Rig, source: Source
+) -> None:
+    fail = rig.fail
+    assert fail is not None
+    first = await source.fetch(None)
+    await source.committed(first.cursor)
+    fail("revoked")
+    rig.clock.advance(max(first.wait, 1))
+    with pytest.raises(SourceStopped):
+        await source.fetch(first.cursor)
+    with pytest.raises(SourceStopped):
+        await source.check()
+    fail(None)
+    renewed = rig.make()
+    rest = await harvest(rig, renewed, first.cursor, quiet=case.quiet)
+    await renewed.aclose()
+    assert {record.post.native_id for record in first.records} | rest.ids == rig.expected
+
+
+@with_key
+@pytest.mark.parametrize("failure", ["flaky", "huge"])
+async def test_a_network_that_stumbles_loses_nothing(
+    case: SourceCase, rig: Rig, source: Source, failure: str
+) -> None:
+    fail = rig.fail
+    assert fail is not None
+    fail(failure)  # type: ignore[arg-type]  # the parameters are the literals
+    cursor, found = None, set[str]()
+    for _ in range(30):
+        try:
+            page = await source.fetch(cursor)
+        except RetryLater as error:
+            rig.clock.advance(error.after or 60)
+            continue
+        found |= {record.post.native_id for record in page.records}
+        cursor = page.cursor
+        rig.clock.advance(page.wait)
+    fail(None)
+    rig.clock.advance(7_200)
+    rest = await harvest(rig, source, cursor, quiet=case.quiet)
+    assert found | rest.ids == rig.expected
+
+
+@with_edits
+async def test_an_edit_comes_as_another_version_of_the_same_post(case: SourceCase, rig: Rig, source: Source) -> None:
+    assert rig.edit is not None
+    before = await harvest(rig, source, quiet=case.quiet)
+    edited = before.posts[-1].native_id
+    rig.edit(edited)
+    rig.clock.advance(3600)
+    after = await harvest(rig, source, before.cursors[-1], quiet=case.quiet)
+    assert {one for one in after.versions - before.versions if one[0] == edited}
+
+
+@with_deletions
+async def test_a_deletion_comes_as_a_deletion(case: SourceCase, rig: Rig, source: Source) -> None:
+    assert rig.delete is not None
+    before = await harvest(rig, source, quiet=case.quiet)
+    gone = before.posts[-1].native_id
+    rig.delete(gone)
+    rig.clock.advance(3600)
+    after = await harvest(rig, source, before.cursors[-1], quiet=case.quiet)
+    assert gone in {post.native_id for post in after.posts if post.deleted}
+
+
 async def test_secrets_are_never_spoken_of(case: SourceCase, rig: Rig, source: Source) -> None:
     said = [repr(source), await source.check()]
     if rig.fail is not None:
-        for failure in ("busy", "down", "garbage"):
+        for failure in ("busy", "down", "garbage", *(("revoked",) if case.key else ())):
             rig.fail(failure)
             rig.clock.advance(3600)
             for call in (source.check, lambda: source.fetch(None)):

@@ -46,4 +46,4 @@ async def _start(folder: Path) -> AsyncIterator[Rig]:
         yield Rig(make=make, clock=clock, expected=expected, unreadable=2, publish=publish, fail=instance.fail)
 
 
-CASE = SourceCase(kind="mastodon", start=_start, config=CONFIG, quiet=3)
+CASES = (SourceCase(kind="mastodon", start=_start, config=CONFIG, quiet=3),)

@@ -22,11 +22,13 @@ async def _start(folder: Path) -> AsyncIterator[Rig]:
         yield Rig(make=make, clock=clock, expected=expected, unreadable=unreadable)
 
 
-CASE = SourceCase(
-    kind="replay",
-    start=_start,
-    config={"kind": "replay", "name": "recorded", "path": "day.jsonl"},
-    quiet=99,
-    endless=False,
-    http=False,
+CASES = (
+    SourceCase(
+        kind="replay",
+        start=_start,
+        config={"kind": "replay", "name": "recorded", "path": "day.jsonl"},
+        quiet=99,
+        endless=False,
+        http=False,
+    ),
 )

@@ -75,8 +75,10 @@ async def _start(_: Path) -> AsyncIterator[Rig]:
         )
 
 
-CASE = SourceCase(
-    kind="rss",
-    start=_start,
-    config={"kind": "rss", "url": f"https://reader:{SECRET}@news.aurora.example/feed?token={SECRET}"},
+CASES = (
+    SourceCase(
+        kind="rss",
+        start=_start,
+        config={"kind": "rss", "url": f"https://reader:{SECRET}@news.aurora.example/feed?token={SECRET}"},
+    ),
 )

@@ -64,4 +64,4 @@ async def _start(folder: Path) -> AsyncIterator[Rig]:
     await asyncio.gather(*sending, return_exceptions=True)
 
 
-CASE = SourceCase(kind="webhook", start=_start, config=CONFIG, replays=False, http=False, quiet=2)
+CASES = (SourceCase(kind="webhook", start=_start, config=CONFIG, replays=False, http=False, quiet=2),)

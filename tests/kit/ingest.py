@@ -1,7 +1,8 @@
 """What the one contract suite of sources (tests/contract/test_sources.py) needs of each kind.
 
-A kind of source is tested by a module `tests/kit/cases_<kind>.py` with `CASE = SourceCase(...)`. Its `start` sets up
-a scripted network on this machine that holds some posts and gives a `Rig` to play with.
+A kind of source is tested by a module `tests/kit/cases_<kind>.py` with `CASES = (SourceCase(...), ...)`, one for each
+way in which it listens. A case's `start` sets up a scripted network on this machine that holds some posts, and gives
+a `Rig` to play with.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -27,7 +28,7 @@ HTML_BOMB = "<div><b><i><p>" * 6_000 + "Aurora Air" + "<script>steal()</script>"
 SECRET = "s3cr3t-0f-the-test"
 """Goes into every secret setting of a case; must never be seen in a repr, an error or a dead letter's sentence."""
 
-Failure = Literal["busy", "down", "garbage"]
+Failure = Literal["busy", "down", "garbage", "flaky", "revoked", "huge"]
 
 
 class Clock:
@@ -51,7 +52,10 @@ class Rig:
     `make` gives a fresh Source each time, all on the same network. `expected` are the native ids of the readable
     posts there; `unreadable` is how many records there cannot be read. `publish` adds that many new posts and returns
     their native ids (None: a finite source). `fail` makes an HTTP network misbehave until it is called with None:
-    "busy" is 429 with `Retry-After: 7`, "down" is 500, "garbage" is 200 with bytes that mean nothing.
+    "busy" is "come back in 7 seconds" in the network's own words (429 with `Retry-After: 7` where it has none),
+    "down" is 500, "garbage" is 200 with bytes that mean nothing. Of a case with `key` also: "flaky" fails every third
+    request or so, "revoked" refuses the credential for good, "huge" answers with 11 MB. `edit` changes the text of a
+    post that was shown, `delete` takes it away, both by native id (None: the network does not tell).
     """
 
     make: Callable[[], Source]
@@ -60,6 +64,8 @@ class Rig:
     unreadable: int = 0
     publish: Callable[[int], list[str]] | None = None
     fail: Callable[[Failure | None], None] | None = None
+    edit: Callable[[str], None] | None = None
+    delete: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,8 @@ class SourceCase:
     `config` is a minimal valid table. `replays` is whether the network gives again what was not committed (False for
     a webhook, whose callers send again instead). `endless` is whether something can be published later, `http`
     whether the network is asked and may fail. `quiet` is how many pages in a row without a post mean that nothing is
-    left (a stream may need more than one).
+    left (a stream may need more than one). `way` tells the cases of a kind apart. `key` is whether a credential is
+    needed; `edits` and `deletions` are whether the source tells of them within the hour.
     """
 
     kind: str
@@ -79,6 +86,15 @@ class SourceCase:
     endless: bool = True
     http: bool = True
     quiet: int = 1
+    way: str = ""
+    key: bool = False
+    edits: bool = False
+    deletions: bool = False
+
+    @property
+    def id(self) -> str:
+        """The kind and the way."""
+        return f"{self.kind}:{self.way}" if self.way else self.kind
 
 
 @dataclass
@@ -126,16 +142,17 @@ async def harvest(
     return found
 
 
-def case_of(kind: str) -> SourceCase:
-    """The case of a kind in the registry; a kind without one fails here."""
-    case = import_module(f"tests.kit.cases_{kind}").CASE
-    assert isinstance(case, SourceCase)
-    return case
+def cases_of(kind: str) -> tuple[SourceCase, ...]:
+    """The cases of a kind in the registry; a kind without one fails here."""
+    cases = import_module(f"tests.kit.cases_{kind}").CASES
+    assert cases
+    assert all(isinstance(case, SourceCase) and case.kind == kind for case in cases)
+    return tuple(cases)
 
 
-def all_kinds() -> list[str]:
-    """Every kind in the registry."""
-    return sorted(SOURCES)
+def all_cases() -> list[SourceCase]:
+    """Those of every kind in the registry."""
+    return [case for kind in sorted(SOURCES) for case in cases_of(kind)]
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from random import Random
 from urllib.parse import parse_qs, urlsplit
 
 
@@ -39,14 +40,28 @@ class ScriptedServer:
         self.asked: list[Asked] = []
         self.answers: dict[str, Told | Answerer] = {}
         self.override: Told | Answerer | None = None
+        self._random = Random(7)
 
     def at(self, path: str) -> str:
         """The URL of a path here."""
         return self.url + path
 
+    def misbehave(self, told: Told | None, *, share: float = 1.0) -> None:
+        """Answer so in place of what was asked for, or only a share of the requests; None: no more."""
+        if told is None or share >= 1:
+            self.override = told
+            return
+        stumble: Told = told
+        self.override = lambda asked: stumble if self._random.random() < share else self._told(asked)
+
     def _answer(self, asked: Asked) -> Told:
         self.asked.append(asked)
-        answer = self.override or self.answers.get(asked.path, Told(404, b"nothing here"))
+        if self.override is None:
+            return self._told(asked)
+        return self.override if isinstance(self.override, Told) else self.override(asked)
+
+    def _told(self, asked: Asked) -> Told:
+        answer = self.answers.get(asked.path, Told(404, b"nothing here"))
         return answer if isinstance(answer, Told) else answer(asked)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

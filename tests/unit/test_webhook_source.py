@@ -11,8 +11,8 @@ import pytest
 from pydantic import ValidationError
 from standardwebhooks import Webhook
 
+from ingest.deliveries import REMEMBERED, Answer
 from ingest.webhook import Config, WebhookSource
-from ingest.webhook.source import REMEMBERED, Answer
 from tests.kit.cases_webhook import post, signed
 from tests.kit.ingest import Clock
 
