@@ -27,11 +27,14 @@ _PORTS = {"ws": 80, "wss": 443}
 
 
 class HandshakeRefused(RetryLater):
-    """The server answered with a status instead of opening; its user decides whether that can get better."""
+    """The server answered with a status instead of opening; its user decides whether that can get better.
 
-    def __init__(self, message: str, *, status: int, after: float | None) -> None:
+    `body` is what it said.
+    """
+
+    def __init__(self, message: str, *, status: int, after: float | None, body: bytes = b"") -> None:
         super().__init__(message, after=after)
-        self.status = status
+        self.status, self.body = status, body
 
 
 class _NoRedirects(connect):
@@ -105,7 +108,10 @@ async def open_websocket(
     except InvalidStatus as error:
         status = error.response.status_code
         after = asked_wait({name.lower(): value for name, value in error.response.headers.raw_items()}, clock())
-        raise HandshakeRefused(f"{where} refuses the stream ({status})", status=status, after=after) from None
+        said = bytes(error.response.body)
+        raise HandshakeRefused(
+            f"{where} refuses the stream ({status})", status=status, after=after, body=said
+        ) from None
     except InvalidURI:
         raise SourceMisconfigured(f"{where}: the address is not well formed") from None
     except InvalidHandshake as error:
