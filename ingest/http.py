@@ -204,13 +204,17 @@ class PoliteClient:
         timeout: float = 20.0,  # noqa: ASYNC109  # a limit on each exchange, passed to the transport
         max_bytes: int = 10_000_000,
     ) -> Answer:
-        """GET, following up to five redirects; one that leads to another host is treated as `outside`."""
+        """GET, following up to five redirects; one that leads to another host is treated as `outside`.
+
+        `apart` is for a long poll: it keeps nobody with another limiter key from asking the same host.
+        """
         at, moved, for_good, sent = _with_params(url, params), "", True, dict(headers or {})
         for _ in range(REDIRECTS + 1):
-            async with self._turn(at, limiter_key):
+            async with self._turn(at, limiter_key, apart=apart):
                 reply = await self._transport.request(
                     "GET", at, headers=sent, timeout=timeout, max_bytes=max_bytes, outside=outside
                 )
+        apart: bool = False,
             if reply.status not in _REDIRECTED or "location" not in reply.headers:
                 self._judge(reply, accept_status, limiter_key)
                 return Answer(status=reply.status, headers=reply.headers, body=reply.body, url=at, moved=moved)
@@ -266,9 +270,9 @@ class PoliteClient:
         """Close all connections."""
         await self._transport.aclose()
 
-    def _turn(self, url: str, limiter_key: str | None) -> AbstractAsyncContextManager[None]:
+    def _turn(self, url: str, limiter_key: str | None, *, apart: bool = False) -> AbstractAsyncContextManager[None]:
         server = server_of(url)
-        return self._limiter.turn(server, limiter_key or server)
+        return self._limiter.turn(server, limiter_key or server, apart=apart)
 
     def _judge(self, reply: Reply, accepted: Collection[int], limiter_key: str | None) -> None:
         """Turn a status into an order to the runtime."""

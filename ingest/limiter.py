@@ -31,13 +31,16 @@ class Limiter:
         self._paused[key] = self._clock() + timedelta(seconds=seconds)
 
     @asynccontextmanager
-    async def turn(self, host: str, key: str) -> AsyncIterator[None]:
-        """Wait for this request's turn; raises RetryLater while the key is paused."""
+    async def turn(self, host: str, key: str, *, apart: bool = False) -> AsyncIterator[None]:
+        """Wait for this request's turn; raises RetryLater while the key is paused.
+
+        `apart` lets others ask the host meanwhile: a long poll says nothing for half a minute.
+        """
         self._refuse_while_paused(host, key)
         if key not in self._rates:
             self.limit(key, requests=_DEFAULT_REQUESTS, seconds=_DEFAULT_SECONDS)
         await self._rates[key].acquire()
-        async with self._hosts[host]:
+        async with self._hosts[f"{host} {key}" if apart else host]:
             self._refuse_while_paused(host, key)
             yield
 
