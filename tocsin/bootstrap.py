@@ -18,6 +18,7 @@ from alerting.rules.registry import RULES
 from console.app import build_app
 from console.ports import Inbox, Readiness, SourceState
 from console.server import serve
+from domain.errors import TocsinError
 from domain.incident import Notification
 from domain.judgement import Classifier
 from domain.query import BrandMatcher
@@ -164,10 +165,17 @@ class App:
     async def backfill(
         self, source: Source, *, stop: asyncio.Event | None = None, watch: Watch = lambda _: None
     ) -> Summary:
-        """Bring one finite source's history in: judged and stored, it teaches baselines and wakes nobody."""
+        """Bring one finite source's history in: judged and stored, it teaches baselines and wakes nobody.
+
+        Raises TocsinError when the source was stopped and needs a person.
+        """
         with self.store() as store:
             runtime = self._runtime(store, [source], self.judge(store), watch)
-            return await runtime.run(until_idle=True, stop=stop or asyncio.Event())
+            summary = await runtime.run(until_idle=True, stop=stop or asyncio.Event())
+        health = runtime.health[source.name]
+        if health.state == "stopped":
+            raise TocsinError(health.detail)
+        return summary
 
     def replay_dead_letters(self, *, source: str = "", reason: str = "", limit: int = 1000) -> Replayed:
         """Give pending dead letters another try; notifications among them ring with the next `run`."""

@@ -8,7 +8,7 @@ from msgspec import Struct
 from domain.dead_letter import RAW_LIMIT, DeadLetter
 from domain.errors import RetryLater
 from domain.ids import stable_id
-from domain.post import Author, Engagement, Post, Record
+from domain.post import Author, Engagement, Origin, Post, Record
 from ingest.markup import clean, plain_text
 
 SITE = "https://news.ycombinator.com"
@@ -45,7 +45,7 @@ def read_answer(body: bytes) -> Answer:
         raise RetryLater("the search of Hacker News answers something that is not its own format") from None
 
 
-def read_hit(raw: bytes, *, source: str, at: datetime) -> Record | DeadLetter:
+def read_hit(raw: bytes, *, source: str, at: datetime, origin: Origin = "live") -> Record | DeadLetter:
     """Read one hit: a story is a post, a comment is a comment; text is HTML."""
     try:
         hit = _hit.decode(raw)
@@ -67,6 +67,7 @@ def read_hit(raw: bytes, *, source: str, at: datetime) -> Record | DeadLetter:
         created_at=created_at,
         collected_at=at,
         source=source,
+        origin=origin,
         kind="comment" if is_comment else "post",
         url=f"{SITE}/item?id={native_id}",
         author=Author(id=author, name=author, handle=author, url=f"{SITE}/user?id={author}" if author else ""),

@@ -44,16 +44,28 @@ class Progress(Struct):
 
 
 class HackerNewsSource:
-    """Stories and comments of Hacker News."""
+    """Stories and comments of Hacker News; with `since` those written from then on, once, as history."""
 
-    finite = False
-
-    def __init__(self, config: Config, *, client: PoliteClient, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        client: PoliteClient,
+        clock: Callable[[], datetime],
+        since: datetime | None = None,
+    ) -> None:
         self.name = config.name
+        self.finite = since is not None
         self._config = config
         self._client = client
         self._clock = clock
+        self._since = since
         client.limit(_LIMITER_KEY, requests=10_000, seconds=3_600)
+
+    def history(self, since: datetime, *, name: str) -> "HackerNewsSource":
+        """See `ingest.source.Historic`."""
+        config = self._config.model_copy(update={"name": name})
+        return HackerNewsSource(config, client=self._client, clock=self._clock, since=since)
 
     def __repr__(self) -> str:
         return f"HackerNewsSource(name={self.name!r})"
@@ -62,7 +74,7 @@ class HackerNewsSource:
         """Bring the next slice that holds anything new, oldest first; an empty page means that all was read."""
         progress = read_cursor(cursor, Progress, source=self.name)
         page, after = await self._next(progress)
-        while not (page.records or page.dead_letters or page.wait):
+        while not (page.records or page.dead_letters or page.wait or page.exhausted):
             page, after = await self._next(after)
         return page
 
@@ -84,12 +96,12 @@ class HackerNewsSource:
     async def _next(self, progress: Progress) -> tuple[Page, Progress]:
         clock = self._clock()
         now = int(clock.timestamp()) + 1
-        start = progress.at or now - max(REREAD, int(self._config.backlog_hours * 3_600))
+        start = progress.at or self._beginning(now)
         end, hits, dropped = await self._slice(start, min(start + progress.span, now))
         fresh: dict[str, Record | DeadLetter] = {}
         seen = {key: known for key, known in progress.seen.items() if known.at >= now - REREAD}
         for raw in reversed(hits):
-            read = read_hit(raw, source=self.name, at=clock)
+            read = read_hit(raw, source=self.name, at=clock, origin="backfill" if self.finite else "live")
             key, known = _seen(read, now)
             if key not in progress.seen or progress.seen[key].version != known.version:
                 fresh[key] = read
@@ -103,8 +115,14 @@ class HackerNewsSource:
             dead_letters=[*(read for read in fresh.values() if isinstance(read, DeadLetter)), *dropped],
             cursor=write_cursor(after),
             wait=self._config.every if caught_up else 0.0,
+            exhausted=self.finite and caught_up,
         )
         return page, after
+
+    def _beginning(self, now: int) -> int:
+        if self._since is not None:
+            return int(self._since.timestamp())
+        return now - max(REREAD, int(self._config.backlog_hours * 3_600))
 
     async def _slice(self, start: int, end: int) -> tuple[int, list[bytes], list[DeadLetter]]:
         """Read from `start` as far towards `end` as one answer can tell; return how far, newest first."""

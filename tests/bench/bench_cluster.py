@@ -129,6 +129,9 @@ def cpu(processes: Sequence[psutil.Process]) -> float:
 def throughput(folder: Path, at: Servers, count: int, *, model: bool = False) -> dict[str, float]:
     """From a file to the index, once; start-up is not counted: of `ingest` it is taken from a run over one post."""
     run = f"run{count}{'m' if model else ''}"
+    # Of its own, for a process says in its log where it can be asked.
+    folder /= run
+    folder.mkdir()
     config = settings(folder, at, run, sources=_file(folder / "posts.jsonl"))
     first = settings(folder, at, run, sources=_file(folder / "first.jsonl"), name="first")
     create_topics(config, folder)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 
 from domain.errors import RetryLater, SourceError, SourceStopped
 from ingest.registry import SOURCES
-from ingest.source import Source
+from ingest.source import Historic, Source
 from tests.kit.ingest import NOON, SECRET, Harvest, Rig, SourceCase, all_cases, harvest
 
 
@@ -49,6 +50,8 @@ over_http = kinds_that(lambda case: case.http)
 with_key = kinds_that(lambda case: case.key and case.http)
 with_edits = kinds_that(lambda case: case.edits)
 with_deletions = kinds_that(lambda case: case.deletions)
+with_history = kinds_that(lambda case: case.history)
+LONG_AGO = timedelta(days=60)
 
 
 async def test_every_readable_post_comes_and_every_unreadable_one_is_a_dead_letter(
@@ -227,6 +230,32 @@ async def test_a_deletion_comes_as_a_deletion(case: SourceCase, rig: Rig, source
     rig.clock.advance(3600)
     after = await harvest(rig, source, before.cursors[-1], quiet=case.quiet)
     assert gone in {post.native_id for post in after.posts if post.deleted}
+
+
+@with_history
+async def test_its_past_is_the_same_posts_marked_as_history_and_ends(
+    case: SourceCase, rig: Rig, source: Source
+) -> None:
+    live = await harvest(rig, source, quiet=case.quiet)
+    assert isinstance(source, Historic)
+    past = source.history(NOON - LONG_AGO, name="the past")
+    found = await harvest(rig, past, quiet=case.quiet)
+    assert (past.name, past.finite, found.exhausted) == ("the past", True, True)
+    assert found.versions == live.versions
+    assert {(post.origin, post.source) for post in found.posts} == {("backfill", "the past")}
+    recent = await harvest(rig, source.history(rig.clock() - timedelta(minutes=1), name="a minute"), quiet=case.quiet)
+    assert recent.ids < found.ids
+    assert recent.exhausted
+
+
+@with_history
+async def test_its_past_goes_on_from_any_cursor(case: SourceCase, rig: Rig, source: Source) -> None:
+    assert isinstance(source, Historic)
+    past = partial(source.history, NOON - LONG_AGO, name="the past")
+    whole = await harvest(rig, past(), quiet=case.quiet)
+    for cut in range(len(whole.cursors) - 1):
+        rest = await harvest(rig, past(), whole.cursors[cut], quiet=case.quiet)
+        assert set().union(*whole.new_by_page[:cut], rest.ids) == whole.ids
 
 
 async def test_secrets_are_never_spoken_of(case: SourceCase, rig: Rig, source: Source) -> None:

@@ -85,4 +85,4 @@ async def _start(_: Path) -> AsyncIterator[Rig]:
         )
 
 
-CASES = (SourceCase(kind="hackernews", start=_start, config={"kind": "hackernews"}),)
+CASES = (SourceCase(kind="hackernews", start=_start, config={"kind": "hackernews"}, history=True),)

@@ -76,7 +76,8 @@ class SourceCase:
     a webhook, whose callers send again instead). `endless` is whether something can be published later, `http`
     whether the network is asked and may fail. `quiet` is how many pages in a row without a post mean that nothing is
     left (a stream may need more than one). `way` tells the cases of a kind apart. `key` is whether a credential is
-    needed; `edits` and `deletions` are whether the source tells of them within the hour.
+    needed; `edits` and `deletions` are whether the source tells of them within the hour. `history`
+    is whether it tells, asked for its past, all that is on the network (as `ingest.source.Historic`).
     """
 
     kind: str
@@ -90,6 +91,7 @@ class SourceCase:
     key: bool = False
     edits: bool = False
     deletions: bool = False
+    history: bool = False
 
     @property
     def id(self) -> str:
