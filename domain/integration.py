@@ -14,12 +14,14 @@ class Integration:
     """A kind of source, rule or receiver. `module` is imported only when config names the kind.
 
     The module offers `Config` (a pydantic model tagged by `kind`) and `build(config, ...)`. The `build` of a source
-    that asks its network for brands takes `brands` as well.
+    that asks its network for brands takes `brands` as well. `verified` is when somebody last ran it against the real
+    service with a real key (`2026-11-30`), `never`, or `n/a` where there is no service.
     """
 
     kind: str
     module: str
     summary: str
+    verified: str = "never"
 
     def load(self) -> ModuleType:
         """Import the integration's folder."""

@@ -5,9 +5,9 @@ from domain.integration import Integration, registry
 SOURCES = registry(
     Integration("mastodon", "ingest.mastodon", "Hashtags and public timelines of a Mastodon-like server"),
     Integration("bluesky", "ingest.bluesky", "Every public post of Bluesky, by Jetstream; no key needed"),
-    Integration("file", "ingest.file", "Posts from CSV, JSON Lines and Parquet files, also packed"),
-    Integration("replay", "ingest.replay", "A recorded stream, played again at any speed"),
-    Integration("webhook", "ingest.webhook", "Posts that other programs send, signed"),
+    Integration("file", "ingest.file", "Posts from CSV, JSON Lines and Parquet files, also packed", verified="n/a"),
+    Integration("replay", "ingest.replay", "A recorded stream, played again at any speed", verified="n/a"),
+    Integration("webhook", "ingest.webhook", "Posts that other programs send, signed", verified="n/a"),
     Integration("rss", "ingest.rss", "RSS, Atom and JSON Feed: news, blogs, forums"),
     Integration("hackernews", "ingest.hackernews", "Hacker News stories and comments"),
 )

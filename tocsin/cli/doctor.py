@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,11 @@ from msgspec import Struct
 
 from domain.errors import TocsinError
 from domain.judgement import Judgeable
+from ingest.registry import SOURCES
 from tocsin.cli.options import config_option, epilog, json_option, load_config
 
 if TYPE_CHECKING:
+    from ingest.source import Source
     from tocsin.bootstrap import App
 
 PATIENCE = 30.0
@@ -54,7 +57,7 @@ async def _examine(app: "App") -> list[Finding]:
         _ask("store", app.config.storage.kind, lambda: asyncio.to_thread(_store, app)),
         *(_ask("kafka", server, lambda: asyncio.to_thread(_kafka, app)) for server in app.config.kafka.servers[:1]),
         _ask("model", _judge(app), lambda: asyncio.to_thread(_model, app), patience=MODEL_PATIENCE),
-        *(_ask("source", source.name, source.check) for source in sources),
+        *(_ask("source", source.name, partial(_source, app, source)) for source in sources),
         *(_ask("receiver", name, notifier.check) for name, notifier in notifiers.items()),
     ]
     try:
@@ -75,6 +78,14 @@ async def _ask(part: str, name: str, check: Callable[[], Awaitable[str]], *, pat
     except Exception as failure:  # noqa: BLE001  # one broken part must not hide how the others stand
         # The words of a library's exception may quote an address with a token in it, so only its kind is shown.
         return Finding(part=part, name=name, ok=False, detail=f"unexpected {type(failure).__name__}")
+
+
+async def _source(app: "App", source: "Source") -> str:
+    """What the source found; and whether its kind has ever met the real network, which no check here can tell."""
+    found = await source.check()
+    kind = next(tagged.kind for tagged in app.config.source if tagged.name == source.name)
+    verified = SOURCES[kind].verified
+    return found if verified == "n/a" else f"{found} (connector verified live: {verified})"
 
 
 def _kafka(app: "App") -> str:

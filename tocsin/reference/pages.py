@@ -28,7 +28,12 @@ def sources() -> str:
     """Every kind of source."""
     return page(
         "Sources",
-        "A `[[source]]` is a configured connector to a network. `kind` says which; `name` is yours and unique.",
+        "A `[[source]]` is a configured connector to a network. `kind` says which; `name` is yours and unique. "
+        "*Verified live* is when somebody last ran it against the real network with a real key.",
+        table(
+            ("kind", "what it is", "verified live"),
+            ((f"[{code(kind)}](#{kind})", one.summary, one.verified) for kind, one in sorted(SOURCES.items())),
+        ),
         *_integrations(SOURCES),
     )
 
@@ -40,6 +45,7 @@ def rules() -> str:
         "Rules",
         "A `[[rule]]` decides when mentions become an alert. With no `[[rule]]` at all the usual ones are on: "
         f"{usual}.",
+        _summaries(RULES),
         *_integrations(RULES),
     )
 
@@ -49,15 +55,19 @@ def receivers() -> str:
     return page(
         "Receivers",
         "A `[[receiver]]` is where notifications go. With no `[[receiver]]` at all they go to the terminal.",
+        _summaries(RECEIVERS),
         *_integrations(RECEIVERS),
     )
 
 
-def _integrations(known: Mapping[str, Integration]) -> Iterator[str]:
-    yield table(
+def _summaries(known: Mapping[str, Integration]) -> str:
+    return table(
         ("kind", "what it is"),
         ((f"[{code(kind)}](#{kind})", one.summary) for kind, one in sorted(known.items())),
     )
+
+
+def _integrations(known: Mapping[str, Integration]) -> Iterator[str]:
     for kind, integration in sorted(known.items()):
         module = integration.load()
         yield f"## {kind}"
