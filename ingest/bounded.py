@@ -1,7 +1,7 @@
 """Bodies read up to a limit that is counted after decompression, so that a small bomb stays small."""
 
 import zlib
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
 
 from domain.dead_letter import RAW_LIMIT
 from domain.errors import RetryLater
@@ -50,3 +50,21 @@ async def end_of_event_within(chunks: AsyncIterable[bytes], *, limit: int, site:
         if waiting > limit:
             raise AnswerTooLarge(f"{site} sends an event of more than {limit} bytes", head=chunk[:RAW_LIMIT])
         yield chunk
+
+
+async def lines_within(chunks: AsyncIterable[bytes], *, limit: int, site: str) -> AsyncIterator[bytes]:
+    """Cut a stream into lines without their ends; empty ones, and what a broken stream leaves unended, are dropped.
+
+    Raises AnswerTooLarge where `limit` bytes bring no end of a line.
+    """
+    rest = bytearray()
+    async for chunk in chunks:
+        rest += chunk
+        *ended, tail = bytes(rest).split(b"\n") if b"\n" in chunk else [bytes(rest)]
+        for line in ended:
+            if line.strip():
+                yield line.rstrip(b"\r")
+        if ended:
+            rest = bytearray(tail)
+        if len(rest) > limit:
+            raise AnswerTooLarge(f"{site} sends a line of more than {limit} bytes", head=bytes(rest[:RAW_LIMIT]))

@@ -19,7 +19,7 @@ from msgspec import Struct
 from domain.errors import RetryLater, SourceMisconfigured, SourceStopped
 from domain.transport import Reply
 from ingest.addresses import join, same_site, server_of, site, split
-from ingest.bounded import end_of_event_within, read_bounded
+from ingest.bounded import end_of_event_within, lines_within, read_bounded
 from ingest.guard import Guard
 from ingest.limiter import Limiter
 from ingest.waiting import asked_wait, used_up
@@ -28,7 +28,7 @@ REDIRECTS = 5
 SILENCE = 90.0
 """Seconds without a byte after which an event stream counts as dead (servers send a sign of life every 15 to 30)."""
 LARGEST_EVENT = 1_000_000
-"""Bytes without the end of an event after which an event stream is given up."""
+"""Bytes without the end of an event after which an event stream is given up; so with lines."""
 
 _CONNECT_SECONDS = 10.0
 _REDIRECTED = frozenset({301, 302, 303, 307, 308})
@@ -127,6 +127,17 @@ class HttpTransport:
             head = Reply(status=response.status_code, headers=_headers(response), body=body, url=url)
             yield head, _events(response, site(url))
 
+    @asynccontextmanager
+    async def lines(
+        self, url: str, *, headers: Mapping[str, str] | None = None, silence: float = SILENCE
+    ) -> AsyncIterator[tuple[Reply, AsyncIterator[bytes]]]:
+        """Open a stream of lines: its head (with the body, if it is a refusal), and its lines that are not empty."""
+        asked = {**(headers or {}), "accept-encoding": "identity"}
+        async with self._open(_Ask(method="GET", url=url, headers=asked, silence=silence)) as response:
+            body = b"" if response.is_success else await _read(response, LARGEST_EVENT, site(url))
+            head = Reply(status=response.status_code, headers=_headers(response), body=body, url=url)
+            yield head, lines_within(response.aiter_raw(), limit=LARGEST_EVENT, site=site(url))
+
     async def aclose(self) -> None:
         """Close all connections."""
         await self._client.aclose()
@@ -200,6 +211,7 @@ class PoliteClient:
         params: Mapping[str, str | int] | None = None,
         limiter_key: str | None = None,
         outside: bool = False,
+        apart: bool = False,
         accept_status: Collection[int] = (),
         timeout: float = 20.0,  # noqa: ASYNC109  # a limit on each exchange, passed to the transport
         max_bytes: int = 10_000_000,
@@ -214,7 +226,6 @@ class PoliteClient:
                 reply = await self._transport.request(
                     "GET", at, headers=sent, timeout=timeout, max_bytes=max_bytes, outside=outside
                 )
-        apart: bool = False,
             if reply.status not in _REDIRECTED or "location" not in reply.headers:
                 self._judge(reply, accept_status, limiter_key)
                 return Answer(status=reply.status, headers=reply.headers, body=reply.body, url=at, moved=moved)
@@ -265,6 +276,29 @@ class PoliteClient:
                 raise SourceMisconfigured(f"{site(url)} answers something else than an event stream")
             async for event in events:
                 yield event
+
+    async def stream_lines(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        limiter_key: str | None = None,
+        silence: float = SILENCE,
+        shown: Callable[[Reply], None] | None = None,
+    ) -> AsyncGenerator[bytes]:
+        """Lines until the stream ends; empty ones are signs of life. Raises as `get` does, and after the silence.
+
+        `shown` sees the answer as soon as it begins (a refusal with its body), and may raise an order of its own.
+        """
+        async with AsyncExitStack() as stack:
+            async with self._turn(url, limiter_key):
+                opening = self._transport.lines(url, headers=headers, silence=silence)
+                head, lines = await stack.enter_async_context(opening)
+            if shown is not None:
+                shown(head)
+            self._judge(head, (), limiter_key)
+            async for line in lines:
+                yield line
 
     async def aclose(self) -> None:
         """Close all connections."""
