@@ -28,6 +28,7 @@ _OF_A_WAY: dict[str, frozenset[Via]] = {
     "confirmation": frozenset({"callback"}),
     "waiting_posts": frozenset({"callback"}),
     "streaming": frozenset({"stream"}),
+    "stream_id": frozenset({"stream"}),
 }
 """Settings that mean something in some ways only."""
 
@@ -90,6 +91,10 @@ class Config(BaseModel):
     site: str = Field(default="https://vk.ru", description="where links to posts lead")
     streaming: str = Field(
         default="", description="where the stream is, such as wss://streaming.vk.ru; left out: where VK says"
+    )
+
+    stream_id: int = Field(
+        default=0, ge=0, description="the number of the stream; VK lets one listener have a number at a time"
     )
 
     @field_validator("api", "site")
