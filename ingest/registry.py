@@ -10,5 +10,6 @@ SOURCES = registry(
     Integration("webhook", "ingest.webhook", "Posts that other programs send, signed", verified="n/a"),
     Integration("rss", "ingest.rss", "RSS, Atom and JSON Feed: news, blogs, forums"),
     Integration("hackernews", "ingest.hackernews", "Hacker News stories and comments"),
+    Integration("googleplay", "ingest.googleplay", "Google Play: reviews of one's own apps"),
 )
 """By kind. Each module offers `Config` and `build(config, *, client, clock) -> Source`."""
