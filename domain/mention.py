@@ -23,8 +23,9 @@ class Mention(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One post about one brand. `id` is hash(network, native post id, brand): an edit updates the same mention.
 
     `event_at` is the time rules look at (design: the author's claim, clamped for live posts). `matched` are the
-    query terms that were found. `story` is the id of the first mention of the same near-duplicate text; it is
-    the mention's own id when the story is new.
+    query terms that were found; what is written to an account of the brand is matched by that too, `@vk:auroraair`.
+    `story` is the id of the first mention of the same near-duplicate text; it is the mention's own id when the story
+    is new.
     """
 
     id: str
@@ -40,9 +41,20 @@ class Mention(Struct, frozen=True, kw_only=True, omit_defaults=True):
     deleted_at: datetime | None = None
 
     @property
+    def addressed(self) -> str:
+        """The account of this brand that the post is written to and asks for an answer, if it is."""
+        account = self.post.addressed
+        return account if account and written_to(account) in self.matched else ""
+
+    @property
     def awaits_review(self) -> bool:
         """The model asks for a person, and nobody has corrected or confirmed it yet."""
         return self.judgement is not None and bool(self.judgement.review) and not self.judgement.corrected_by
+
+
+def written_to(account: str) -> str:
+    """How `matched` says that a post is written to an account of the brand: on its page, or to it alone."""
+    return f"@{account}"
 
 
 def mention_id(network: str, native_id: str, brand: str) -> str:

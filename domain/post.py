@@ -95,6 +95,18 @@ class Post(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The author's account as config writes it: `network:handle`, lower case."""
         return f"{self.network}:{self.author.handle or self.author.id}".lower()
 
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The author's account in every way that config may write it: by handle and by id."""
+        author = self.author
+        return tuple(account_id(f"{self.network}:{name}") for name in (author.handle, author.id) if name)
+
+
+def account_id(written: str) -> str:
+    """An account as it is compared: `VK:@AuroraAir` is `vk:auroraair`."""
+    network, _, name = written.strip().lower().partition(":")
+    return f"{network}:{name.lstrip('@')}"
+
 
 def id_at(place: str) -> str:
     """The id of the post at a `Post.place`."""

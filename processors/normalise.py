@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from domain.errors import Refused
-from domain.post import Author, Engagement, Post
+from domain.post import Author, Engagement, Post, account_id
 from processors.plain_text import one_line, plain_text
 
 TEXT_LIMIT = 20_000
@@ -48,6 +48,7 @@ def normalise(post: Post) -> list[Post]:
             author=_author(post.author),
             lang=language_code(post.lang),
             engagement=_engagement(post.engagement),
+            addressed=_account(post.addressed),
             rating=post.rating if post.rating is not None and 0 <= post.rating <= RATING_LIMIT else None,
         )
     ]
@@ -62,6 +63,11 @@ def _require_identity(post: Post) -> None:
         f"{post.network}{post.native_id}{post.version}".encode()
     except UnicodeEncodeError as error:
         raise Refused("bad_id", "the post's network, id or version is broken Unicode (a lone surrogate)") from error
+
+
+def _account(written: str) -> str:
+    cleaned = one_line(written, limit=NAME_LIMIT) if written else ""
+    return account_id(cleaned) if cleaned else ""
 
 
 def _author(author: Author) -> Author:

@@ -8,6 +8,7 @@
     urgency   = 0.25 P(normal) + 0.6 P(high) + 1 P(critical)
     stakes    = 0.75 urgency + 0.25 P(negative)                 0.25 and 1/3 stand for urgency and P(negative) where
                                                                 nobody could judge them
+                written to the brand itself: a tenth of what is missing to 1 is added, for it asks for an answer
     priority  = stakes * (0.75 + 0.25 * (0.6 reach + 0.4 influence))
 
 What is at stake leads and who says it only modulates: a critical word from nobody outranks a complaint of a star.
@@ -59,6 +60,7 @@ FULL_SCALE = 7.0
 _URGENCY_WEIGHTS = {"low": 0.0, "normal": 0.25, "high": 0.6, "critical": 1.0}
 _UNJUDGED_URGENCY, _UNJUDGED_NEGATIVITY = 0.25, 1 / 3
 _VERIFIED_SHARE, _BOT_SHARE = 0.2, 0.25
+_ADDRESSED_SHARE = 0.1
 
 
 def score(mention: Mention) -> list[Mention]:
@@ -68,7 +70,10 @@ def score(mention: Mention) -> list[Mention]:
     audience = _audience(post, typical)
     reach, influence = _share(audience), _influence(post, typical)
     urgency, negativity = _stakes(mention.judgement)
-    priority = (0.75 * urgency + 0.25 * negativity) * (0.75 + 0.25 * (0.6 * reach + 0.4 * influence))
+    stakes, addressed = 0.75 * urgency + 0.25 * negativity, bool(mention.addressed)
+    if addressed:
+        stakes += _ADDRESSED_SHARE * (1 - stakes)
+    priority = stakes * (0.75 + 0.25 * (0.6 * reach + 0.4 * influence))
     parts = {
         "audience": round(audience, 1),
         "followers_assumed": float(post.author.followers is None),
@@ -76,6 +81,7 @@ def score(mention: Mention) -> list[Mention]:
         "urgency": round(urgency, 4),
         "negativity": round(negativity, 4),
         "judged": float(_judged(mention.judgement)),
+        "addressed": float(addressed),
     }
     scored = Score(
         reach=round(reach, 4), influence=round(influence, 4), priority=round(min(priority, 1.0), 4), parts=parts

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-AnchorKind = Literal["text", "author", "network", "lang", "kind"]
+AnchorKind = Literal["text", "author", "network", "lang", "kind", "addressed"]
 
 
 class Anchor(Struct, frozen=True, gc=False):
@@ -25,7 +25,7 @@ class Anchor(Struct, frozen=True, gc=False):
         """How seldom it is met, roughly: long literals seldom, a network or a language in every second post."""
         if self.kind == "text":
             return len(self.literal) + self.starts + self.ends
-        return len(self.literal) + 2 if self.kind == "author" else 1
+        return len(self.literal) + 2 if self.kind in {"author", "addressed"} else 1
 
 
 Anchors = frozenset[Anchor] | None

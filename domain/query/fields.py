@@ -1,4 +1,4 @@
-"""Fields of a post that a query may ask for: `network: lang: kind: author: url: followers:`."""
+"""Fields of a post that a query may ask for: `network: lang: kind: author: addressed: url: followers:`."""
 
 import re
 from collections.abc import Callable
@@ -23,6 +23,7 @@ FIELDS = {
     "lang": "the language the network gives, as in lang:kk",
     "kind": "one of " + ", ".join(KINDS),
     "author": "handle, id or words of the name",
+    "addressed": "the account it is written to, as in addressed:auroraair",
     "url": "a part of the post's address, as in url:example.com",
     "followers": "a number, as in followers:>=1000 or followers:[100 TO 200]",
 }
@@ -35,23 +36,25 @@ def _found(label: str) -> list[Found]:
 
 
 class FieldValue(Struct, frozen=True, dict=True):
-    """`network:`, `lang:`, `kind:` or `url:` with a value, wildcards allowed."""
+    """`network:`, `lang:`, `kind:`, `addressed:` or `url:` with a value, wildcards allowed."""
 
     field: str
     value: str
 
     def find(self, document: Document) -> list[Found] | None:
-        """Whether the post's value is that one (of an address: holds it)."""
+        """Whether the post's value is that one (of an address: holds it; of an account: with or without network)."""
         value = _READERS[self.field](document.post).casefold()
         return _found(f"{self.field}:{value}") if value and self._fits(value) else None
 
     def _fits(self, value: str) -> bool:
+        values = [value, value.partition(":")[2]] if self.field == "addressed" else [value]
         if self._regex:
-            return (
-                self._regex.search(value) is not None if self.field == "url" else bool(self._regex.fullmatch(value))
-            )
+            fits = self._regex.search if self.field == "url" else self._regex.fullmatch
+            return any(map(fits, values))
         if self.field == "url":
             return self.value in value
+        if self.field == "addressed":
+            return self.value in values
         return value == self.value or (self.field == "lang" and value.split("-", maxsplit=1)[0] == self.value)
 
     @cached_property
@@ -136,7 +139,7 @@ def field_value(field: str, value: str, position: int) -> FieldValue | AuthorIs:
         if not WORD.search(folded):
             raise QueryError("author: without a letter", position=position, remedy="write a handle: author:auroraair")
         return AuthorIs(folded.strip().lstrip("@"))
-    lowered = value.casefold()
+    lowered = value.casefold().lstrip("@") if field == "addressed" else value.casefold()
     if _WILD.isdisjoint(lowered):
         if field == "kind" and lowered not in KINDS:
             raise QueryError(f"No post is of kind {value!r}", position=position, remedy=f"use {FIELDS['kind']}")
@@ -157,6 +160,12 @@ _READERS: dict[str, Callable[[Post], str]] = {
     "network": lambda post: post.network,
     "lang": lambda post: post.lang.replace("_", "-"),
     "kind": lambda post: post.kind,
+    "addressed": lambda post: post.addressed,
     "url": lambda post: post.url,
 }
-_LOOKED_UP: dict[str, AnchorKind] = {"network": "network", "lang": "lang", "kind": "kind"}
+_LOOKED_UP: dict[str, AnchorKind] = {
+    "network": "network",
+    "lang": "lang",
+    "kind": "kind",
+    "addressed": "addressed",
+}

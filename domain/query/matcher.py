@@ -11,7 +11,8 @@ import ahocorasick
 
 from domain.brand import Brand
 from domain.errors import QueryError
-from domain.post import Post
+from domain.mention import written_to
+from domain.post import Post, account_id
 from domain.query.anchor import Anchor, AnchorKind
 from domain.query.document import Document, analyse
 from domain.query.query import Query, compile_query
@@ -23,7 +24,10 @@ class BrandMatcher:
     def __init__(self, brands: Sequence[Brand]) -> None:
         self._brands = tuple(brands)
         self._queries = tuple(_compile(brand) for brand in brands)
-        self._accounts = tuple(frozenset(map(_account, brand.accounts)) for brand in brands)
+        self._of_account: dict[str, list[int]] = defaultdict(list)
+        for number, brand in enumerate(brands):
+            for account in dict.fromkeys(map(account_id, brand.accounts)):
+                self._of_account[account].append(number)
         self._always: list[int] = []
         self._fields: dict[AnchorKind, dict[str, list[int]]] = {}
         literals: dict[str, dict[tuple[bool, bool], list[int]]] = defaultdict(lambda: defaultdict(list))
@@ -49,21 +53,39 @@ class BrandMatcher:
     def match(self, post: Post) -> list[tuple[Brand, tuple[str, ...]]]:
         """Return the brands mentioned, in the order given, each with the terms found as they stand in the post.
 
-        A post by a brand's own account is not a mention of it.
+        What is written to a brand's account is a mention of it whatever it says, for the reason `@network:handle`. A
+        post by a brand's own account is not a mention of it.
         """
         document = analyse(post)
         candidates = self._candidates(document)
-        if not candidates:
+        asked = frozenset(self._asked(post.addressed))
+        if not (candidates or asked):
             return []
-        account = post.account
+        own = self._written_by(post)
         mentioned = []
-        for number in sorted(candidates):
-            if account in self._accounts[number]:
+        for number in sorted(candidates | asked):
+            if number in own:
                 continue
-            matched = self._queries[number].match(document)
+            matched = self._queries[number].match(document) if number in candidates else None
+            if number in asked:
+                matched = (written_to(post.addressed), *(matched or ()))
             if matched is not None:
                 mentioned.append((self._brands[number], matched))
         return mentioned
+
+    def owners(self, post: Post) -> list[Brand]:
+        """Return the brands whose own account wrote the post, in the order given."""
+        return [self._brands[number] for number in sorted(self._written_by(post))]
+
+    def _asked(self, addressed: str) -> Sequence[int]:
+        """Numbers of the brands whose account a post is written to."""
+        return self._of_account.get(account_id(addressed), ()) if addressed else ()
+
+    def _written_by(self, post: Post) -> set[int]:
+        """Numbers of the brands whose own account wrote the post."""
+        if not self._of_account:
+            return set()
+        return {number for account in post.accounts for number in self._of_account.get(account, ())}
 
     def _candidates(self, document: Document) -> set[int]:
         """Numbers of the brands with an anchor in the post."""
@@ -89,6 +111,7 @@ class BrandMatcher:
             "network": (post.network.casefold(),),
             "lang": (lang, lang.split("-")[0]),
             "kind": (post.kind,),
+            "addressed": (post.addressed.casefold(), post.addressed.casefold().partition(":")[2]),
         }
         for kind, numbers in self._fields.items():
             for value in values.get(kind) or document.author_words:
@@ -102,8 +125,3 @@ def _compile(brand: Brand) -> Query:
         raise QueryError(
             f'The query of brand "{brand.name}": {error.message}', position=error.position, remedy=error.remedy
         ) from error
-
-
-def _account(written: str) -> str:
-    network, _, handle = written.lower().partition(":")
-    return f"{network}:{handle.lstrip('@')}"

@@ -82,6 +82,7 @@ class MentionDocument(Struct, omit_defaults=True, kw_only=True):
     story: str = ""
     original: bool
     matched: tuple[str, ...] = ()
+    addressed: str = ""
     created_at: datetime
     collected_at: datetime
     edited_at: datetime | None = None
@@ -138,6 +139,7 @@ def mention_source(mention: Mention) -> bytes:
         story=mention.story,
         original=mention.story in {"", mention.id},
         matched=mention.matched,
+        addressed=exact(mention.addressed),
         created_at=post.created_at,
         collected_at=post.collected_at,
         edited_at=post.edited_at,

@@ -77,7 +77,7 @@ MENTION: Mapping = {
     **_each(["likes", "reposts", "replies", "views", "rating", "response_seconds"], _NUMBER),
     "story": _KEYWORD,
     "original": {"type": "boolean"},
-    "matched": _KEYWORD,
+    **_each(["matched", "addressed"], _KEYWORD),
     **_each(["created_at", "collected_at", "edited_at", "first_response_at"], _DATE_SHOWN),
     "deleted_at": _DATE,
     **_each(["post_id", "native_id", "reply_to", "repost_of"], _LOOKED_UP),

@@ -34,6 +34,7 @@ def test_the_formula_gives_what_its_page_says() -> None:
         "urgency": 0.6,
         "negativity": 1.0,
         "judged": 1.0,
+        "addressed": 0.0,
     }
 
 

@@ -69,6 +69,8 @@ def show(console: "Console", mention: "Mention") -> None:
     )  # fmt: skip
     if mention.judgement and mention.judgement.theme not in {"other", "unscored"}:
         head.append(f"  {mention.judgement.theme}", "dim")
+    if mention.addressed:
+        head.append(f"  to {screen.harmless(mention.addressed)}", "magenta")
     console.print(head, soft_wrap=True)
     writer = screen.author(post)
     body = Text(f"{writer}: " if writer else "", "dim")

@@ -39,7 +39,11 @@ class BrandConfig(Section):
         "",
         description="Lucene query that finds it; default: the name, one word in all its forms, several as a phrase.",
     )
-    accounts: tuple[str, ...] = Field((), description="The brand's own accounts, `network:handle`: not mentions.")
+    accounts: tuple[str, ...] = Field(
+        (),
+        description="The brand's own accounts, `network:handle`: what they write is no mention, what is written to "
+        "them is one.",
+    )
     rivals: tuple[Name, ...] = Field((), description="Names of the brands it is compared with.")
 
     @field_validator("accounts")
