@@ -45,6 +45,9 @@ class Call(Struct, frozen=True):
         return stable_id(self.method, *(f"{name}={value}" for name, value in sorted(self.params.items())))
 
 
+_EXECUTE = Call("execute")
+
+
 class _Error(Struct):
     error_code: int = 0
     error_msg: str = ""
@@ -100,12 +103,14 @@ class VkApi:
 
     def held(self, call: Call) -> float:
         """Seconds for which this call is not to be made: no quota is left, or it was repeated too often."""
-        now = self._clock()
         until, _ = self._floods.get(call.key, (0.0, 0.0))
-        spent = self._spent.get(call.method)
-        budget = self._budget(call.method)
+        return max(until - self._clock().timestamp(), self.used_up(call.method))
+
+    def used_up(self, method: str) -> float:
+        """Seconds until a method may be called again, 0 while calls are left."""
+        now, budget, spent = self._clock(), self._budget(method), self._spent.get(method)
         over = spent is not None and budget.left(spent, now) < 1
-        return max(until - now.timestamp(), (budget.ends(now) - now).total_seconds() if over else 0.0, 0.0)
+        return (budget.ends(now) - now).total_seconds() if over else 0.0
 
     async def call(self, method: str, /, **params: str | int) -> bytes:
         """Make one call; return its `response` as JSON. Raises an order."""
@@ -138,7 +143,8 @@ class VkApi:
         code = f"return [{','.join(_script(calls[place]) for place in asked)}];"
         answer = await self._ask("execute", {"code": code})
         if answer.error is not None:
-            raise self._failed(Call("execute"), answer.error)
+            raise self._failed(_EXECUTE, answer.error)
+        self._floods.pop(_EXECUTE.key, None)
         for place, result in zip(asked, self._split(answer, [calls[place] for place in asked]), strict=True):
             results[place] = result
         return results

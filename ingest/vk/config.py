@@ -21,6 +21,7 @@ _OF_A_WAY: dict[str, frozenset[Via]] = {
     "backlog_hours": _POLLED,
     "refresh_hours": _POLLED,
     "comments": frozenset({"wall"}),
+    "results_per_query": frozenset({"search"}),
     "batch": _POLLED,
     "calls_per_day": _POLLED,
     "group": frozenset({"callback", "longpoll"}),
@@ -53,7 +54,7 @@ class Config(BaseModel):
     )
     communities: tuple[str, ...] = Field(
         default=(),
-        max_length=1_000,
+        max_length=200,
         description="whose walls: auroraair, club501, id1 or an address; with search they are searched too",
     )
     queries: tuple[str, ...] = Field(
@@ -84,6 +85,9 @@ class Config(BaseModel):
     calls_per_day: dict[str, int] = Field(
         default=DAILY,
         description="calls of a method in a day at most; what is left out has no limit of ours",
+    )
+    results_per_query: int = Field(
+        default=1_000, ge=1, description="posts that VK gives to one question at most; more are asked for in slices"
     )
     batch: int = Field(default=25, ge=1, le=25, description="calls put into one request (`execute`); 1: none")
     api: str = Field(default=API, description="where VK's API is")

@@ -101,13 +101,14 @@ def read_comment(
         found = _decoded(raw)
         return _comment(found, found.owner_id or owner, found.post_id or post, raw, page)
     except Refused as no:
-        return refused(no.reason, str(no), raw, source=source, at=at)
+        where = post_id(owner, post) if owner and post else NETWORK
+        return refused(no.reason, str(no), raw, source=source, at=at, where=where)
 
 
 def refused(
-    reason: str, detail: str, raw: bytes, *, source: str, at: datetime, stage: str = "parse", where: str = "vk"
+    reason: str, detail: str, raw: bytes, *, source: str, at: datetime, stage: str = "parse", where: str = NETWORK
 ) -> DeadLetter:
-    """A dead letter of this network."""
+    """A dead letter; `where` is the post under which a comment stands, where only that tells it."""
     raw = raw[:RAW_LIMIT]
     return DeadLetter(source=source, stage=stage, reason=reason, detail=detail, where=where, raw=raw, at=at)
 
