@@ -7,7 +7,7 @@ UV := $(BIN)/uv
 UV_VERSION := 0.13.9
 PACKAGES := domain ingest processors models alerting storage console tocsin
 
-.PHONY: help setup setup-train demo services secrets test lint types imports docs docs-check bench bench-cluster chaos train lock ci clean
+.PHONY: help setup setup-train demo services secrets test lint types imports docs docs-check bench bench-cluster chaos storm train lock ci clean
 
 SETS ?= ../shared/data
 WORK ?= .train
@@ -71,6 +71,9 @@ bench-cluster: setup services ## the same of the cluster, with the real Kafka an
 chaos: setup services ## 50,000 posts through the cluster while all of it is killed and frozen, 40 times and more
 	TOCSIN_CHAOS_POSTS=50000 TOCSIN_CHAOS_KILLS=40 TOCSIN_CHAOS_FROZEN=30 \
 		$(BIN)/pytest -n0 tests/e2e/test_cluster_killed_at_will.py
+
+storm: setup ## 100,000 posts from all networks at once while requests fail, providers are away, credentials are revoked
+	TOCSIN_STORM_POSTS=100000 $(BIN)/pytest -n0 -s tests/integration/test_network_storm.py -k all_networks
 
 train: setup-train ## the judge from the published weights to models/artefact: hours on a CPU; run again to go on
 	$(BIN)/python -m models.training.make --sets $(SETS) --work $(WORK) --name $(NAME) --corrections $(CORRECTIONS)

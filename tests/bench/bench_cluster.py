@@ -32,7 +32,7 @@ BRANDS = 20
 PROCESSES = ("process", "alert", "index")
 READY = re.compile(r"probes and metrics at (\S+)")
 PATIENCE = 3_600
-MODEL_POSTS = 5_000
+MODEL_POSTS = 10_000
 
 
 @dataclass
@@ -126,18 +126,26 @@ def cpu(processes: Sequence[psutil.Process]) -> float:
     return sum(float(used.user + used.system) for used in (process.cpu_times() for process in processes))
 
 
-def throughput(folder: Path, at: Servers, count: int, *, model: bool = False) -> dict[str, float]:
-    """From a file to the index, once; start-up is not counted: of `ingest` it is taken from a run over one post."""
-    run = f"run{count}{'m' if model else ''}"
+def throughput(folder: Path, at: Servers, count: int, *, judging_on: Sequence[int] = ()) -> dict[str, float]:
+    """From a file to the index, once; start-up is not counted: of `ingest` it is taken from a run over one post.
+
+    The model judges when `judging_on` names the cores that `process` may use, with a thread for each.
+    """
+    model = bool(judging_on)
+    run = f"run{count}{f'm{len(judging_on)}' if model else ''}"
     # Of its own, for a process says in its log where it can be asked.
     folder /= run
     folder.mkdir()
-    config = settings(folder, at, run, sources=_file(folder / "posts.jsonl"))
+    judge = f"[model]\nthreads = {len(judging_on)}\n" if model else ""
+    config = settings(folder, at, run, sources=_file(folder / "posts.jsonl") + judge)
     first = settings(folder, at, run, sources=_file(folder / "first.jsonl"), name="first")
     create_topics(config, folder)
     write_posts(folder / "first.jsonl", 1)
     write_posts(folder / "posts.jsonl", count)
     with workers(folder, config, PROCESSES, model=model) as running:
+        if judging_on:
+            # Before it has any thread but its first.
+            psutil.Process(running["process"].running.pid).cpu_affinity(list(judging_on))
         for worker in running.values():
             await_ready(worker)
         starting, _ = _ingest(folder, first)
@@ -198,19 +206,28 @@ def _await_indexed(at: Servers, run: str, count: int) -> None:
         time.sleep(0.2 if count - found < 2000 else 1)
 
 
-def judged_alone(folder: Path, count: int) -> float:
-    """Texts a second of `tocsin classify` on the same posts, with all cores; its start is not counted."""
+def judged_alone(folder: Path, count: int, cores: Sequence[int]) -> float:
+    """Texts a second of `tocsin classify` on the same posts, with these cores; its start is not counted."""
     seconds = []
     for size in (1, count):
         write_posts(folder / "texts.jsonl", size)
         started = time.perf_counter()
+        command = [sys.executable, "-m", "tocsin.cli.main", "classify", "--threads", str(len(cores))]
         with (folder / "texts.jsonl").open("rb") as texts:
-            subprocess.run(
-                [sys.executable, "-m", "tocsin.cli.main", "classify"], stdin=texts, stdout=subprocess.DEVNULL,
-                check=True,
-            )  # fmt: skip
+            running = subprocess.Popen(command, stdin=texts, stdout=subprocess.DEVNULL)
+            psutil.Process(running.pid).cpu_affinity(list(cores))
+            if running.wait():
+                raise SystemExit("classify failed")
         seconds.append(time.perf_counter() - started)
     return (count - 1) / (seconds[1] - seconds[0])
+
+
+def with_model(folder: Path, at: Servers, cores: Sequence[int]) -> dict[str, float]:
+    """The whole line with the model on these cores, against `classify` alone on the same."""
+    alone = judged_alone(folder, MODEL_POSTS, cores)
+    figures = throughput(folder, at, MODEL_POSTS, judging_on=cores)
+    share = round(figures["posts_per_second"] / alone, 3)
+    return figures | {"judging_cores": len(cores), "classify_alone": round(alone, 1), "of_that": share}
 
 
 def latency(folder: Path, at: Servers, *, warm: int, seconds: int, rate: int, alarms: int) -> dict[str, float]:
@@ -274,10 +291,9 @@ def main() -> None:
             for count in arguments.posts:
                 print(json.dumps(throughput(folder, at, count)), flush=True)
         if arguments.only in {None, "model"}:
-            alone = judged_alone(folder, MODEL_POSTS)
-            figures = throughput(folder, at, MODEL_POSTS, model=True)
-            figures |= {"classify_alone": round(alone, 1), "of_that": round(figures["posts_per_second"] / alone, 3)}
-            print(json.dumps(figures), flush=True)
+            every = psutil.Process().cpu_affinity()
+            for cores in (every[:1], every):
+                print(json.dumps(with_model(folder, at, cores)), flush=True)
         if arguments.only in {None, "latency"}:
             figures = latency(
                 folder, at, warm=arguments.warm, seconds=arguments.seconds, rate=arguments.rate,

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count, islice
 from pathlib import Path
 
 from ingest.bluesky import BlueskySource, Config
@@ -33,7 +34,7 @@ def posts() -> list[dict[str, object] | bytes]:
 @asynccontextmanager
 async def _start(folder: Path) -> AsyncIterator[Rig]:
     del folder  # nothing is kept in files
-    clock, jetstream = Clock(), Jetstream()
+    clock, jetstream, later = Clock(), Jetstream(), count()
     for one in posts():
         jetstream.publish(one)
     async with serving(jetstream):
@@ -42,11 +43,12 @@ async def _start(folder: Path) -> AsyncIterator[Rig]:
         def make() -> BlueskySource:
             return BlueskySource(config, clock=clock, gather_seconds=0.1)
 
-        def publish(count: int) -> list[str]:
-            later = int(clock().timestamp() * 1e6)
-            for number in range(count):
-                jetstream.publish(frame(later + number, f"later{number}", text=f"Aurora Air, later {number}"))
-            return [f"at://did:plc:abc/app.bsky.feed.post/later{number}" for number in range(count)]
+        def publish(number: int) -> list[str]:
+            at = int(clock().timestamp() * 1e6)
+            fresh = list(islice(later, number))
+            for one in fresh:
+                jetstream.publish(frame(at + one, f"later{one}", text=f"Aurora Air, later {one}"))
+            return [f"at://did:plc:abc/app.bsky.feed.post/later{one}" for one in fresh]
 
         def fail(failure: Failure | None) -> None:
             jetstream.fail(failure)

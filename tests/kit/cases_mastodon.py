@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ CONFIG: dict[str, Any] = {
 @asynccontextmanager
 async def _start(folder: Path) -> AsyncIterator[Rig]:
     del folder  # nothing is kept in files
-    clock, instance = Clock(), Instance(token=SECRET)
+    clock, instance, later = Clock(), Instance(token=SECRET), count(200)
     instance.statuses = [
         *(status(number) for number in range(100, 110)),
         status(110, HOSTILE_TEXT),
@@ -37,10 +38,11 @@ async def _start(folder: Path) -> AsyncIterator[Rig]:
         def make() -> MastodonSource:
             return MastodonSource(config, client=client, clock=clock, gather_seconds=0.1)
 
-        def publish(count: int) -> list[str]:
-            for number in range(200, 200 + count):
-                instance.publish(status(number))
-            return [status(number)["uri"] for number in range(200, 200 + count)]
+        def publish(number: int) -> list[str]:
+            fresh = [status(one) for one in islice(later, number)]
+            for one in fresh:
+                instance.publish(one)
+            return [one["uri"] for one in fresh]
 
         expected = {status(number)["uri"] for number in range(100, 112)}
         yield Rig(make=make, clock=clock, expected=expected, unreadable=2, publish=publish, fail=instance.fail)

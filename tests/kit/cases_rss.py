@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 from ingest.rss import Config, build
@@ -10,6 +11,8 @@ from tests.kit.feeds import Story, atom, json_feed, rss
 from tests.kit.ingest import HOSTILE_TEXT, HTML_BOMB, NOON, SECRET, Clock, Failure, Rig, SourceCase, polite_client
 from tests.kit.scripted_http import Told, scripted_server
 
+SHOWN = 300
+"""Stories that a feed shows, the newest first."""
 FAILURES = {
     "busy": Told(429, headers={"retry-after": "7"}),
     "down": Told(500, b"<h1>oops</h1>"),
@@ -17,10 +20,10 @@ FAILURES = {
 }
 
 
-def _stories(kind: str, count: int) -> list[Story]:
+def _stories(kind: str, most: int) -> list[Story]:
     hours = [
         Story(f"{kind}-{n}", f"Aurora Air {n}", f"<p>Late &amp; cold, no {n}</p>", NOON - timedelta(hours=n))
-        for n in range(count)
+        for n in range(most)
     ]
     return [
         *hours,
@@ -53,13 +56,13 @@ async def _start(_: Path) -> AsyncIterator[Rig]:
             urls=tuple(f"{server.at(path)}?token={SECRET}" for path in stories),
             network="news",
         )
-        published = iter(range(1000))
+        published = count()
 
-        def publish(count: int) -> list[str]:
+        def publish(number: int) -> list[str]:
             fresh = [
-                Story(f"later-{next(published)}", "Aurora Air again", "<b>more</b>", clock()) for _ in range(count)
+                Story(f"later-{next(published)}", "Aurora Air again", "<b>more</b>", clock()) for _ in range(number)
             ]
-            stories["/atom"] = fresh + stories["/atom"]
+            stories["/atom"] = (fresh + stories["/atom"])[:SHOWN]
             return [f"127.0.0.1/atom#{story.id}" for story in fresh]
 
         def fail(failure: Failure | None) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ async def _start(folder: Path) -> AsyncIterator[Rig]:
     clock = Clock()
     sending: set[asyncio.Task[Any]] = set()
     made: list[WebhookSource] = []
+    later = count(100)
 
     def send(source: WebhookSource, posts: list[dict[str, Any]]) -> None:
         body = json.dumps(posts).encode()
@@ -53,10 +55,11 @@ async def _start(folder: Path) -> AsyncIterator[Rig]:
         made.append(source)
         return source
 
-    def publish(count: int) -> list[str]:
-        for number in range(100, 100 + count):
-            send(made[-1], [post(number)])
-        return [f"w{number}" for number in range(100, 100 + count)]
+    def publish(number: int) -> list[str]:
+        fresh = list(islice(later, number))
+        for one in fresh:
+            send(made[-1], [post(one)])
+        return [f"w{one}" for one in fresh]
 
     yield Rig(make=make, clock=clock, expected={"w0", "w1", "w2"}, publish=publish)
     for task in sending:
