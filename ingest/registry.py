@@ -11,5 +11,7 @@ SOURCES = registry(
     Integration("rss", "ingest.rss", "RSS, Atom and JSON Feed: news, blogs, forums"),
     Integration("hackernews", "ingest.hackernews", "Hacker News stories and comments"),
     Integration("googleplay", "ingest.googleplay", "Google Play: reviews of one's own apps"),
+    Integration("discourse", "ingest.discourse", "Discourse forums: all that is written, or what the search finds"),
+    Integration("lemmy", "ingest.lemmy", "Lemmy: posts and comments of an instance, or what its search finds"),
 )
 """By kind. Each module offers `Config` and `build(config, *, client, clock) -> Source`."""

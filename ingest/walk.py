@@ -1,0 +1,373 @@
+"""How a forum is polled: from its newest page down to where it is known, and again for what changed since.
+
+A forum lists what was written newest first. Each look walks down one or more such listings, a page a step, and now
+and then further down, to find edits, counters and deletions of what it gave.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.dead_letter import DeadLetter
+from domain.errors import SourceMisconfigured
+from domain.post import Record
+from ingest import relook
+from ingest.cursors import read_cursor, write_cursor
+from ingest.recent import Recent, deletion, horizon, news, remembered
+from ingest.source import Page
+
+MOST_REMEMBERED = 2_000
+OVERLAP = 120
+"""Seconds that a look goes behind the newest post of the last one: clocks and indexes are not exact."""
+
+_MOST_STEPS = 10
+_MOST_ASKED = 5
+_MOST_AGAIN = 200
+_MOST_REFUSED = 500
+
+
+class Known(Struct, frozen=True, array_like=True):
+    """Where a post was found, how the network is asked for it alone, and its order there: higher is newer."""
+
+    target: str
+    ask: str
+    order: int = 0
+
+
+class Lead(Struct, frozen=True):
+    """A post that was found and has yet to be asked for, written at `at` (unix seconds)."""
+
+    native_id: str
+    known: Known
+    at: int
+
+
+class Slice(Struct, frozen=True, kw_only=True):
+    """One page of a listing.
+
+    `known` says by native id how each record is asked for alone, `gone` are posts that the page says are deleted.
+    `oldest` and `newest` are times (unix seconds) of those that are not pinned, None where the page has none; `low`
+    is the lowest order that the page reached. `place` is where the listing goes on, empty at its end.
+    """
+
+    records: list[Record] = []
+    letters: list[DeadLetter] = []
+    leads: list[Lead] = []
+    known: dict[str, Known] = {}
+    gone: list[str] = []
+    oldest: int | None = None
+    newest: int | None = None
+    low: int | None = None
+    place: str = ""
+
+
+class Listing(Protocol):
+    """What a network has to offer for being walked."""
+
+    @property
+    def network(self) -> str:
+        """Of its posts."""
+        ...
+
+    @property
+    def targets(self) -> Sequence[str]:
+        """The names of its listings."""
+        ...
+
+    @property
+    def covers(self) -> bool:
+        """Whether a page shows all that was written between its first and its last post, as it is now."""
+        ...
+
+    async def page(self, target: str, place: str, known: Mapping[str, Known]) -> Slice:
+        """Bring the page at a place (empty: the newest); raises SourceError."""
+        ...
+
+    async def one(self, known: Known) -> Record | DeadLetter | None:
+        """Ask for one post; None when the network says that it is gone.
+
+        Raises SourceError, or KeyError when the network does not tell.
+        """
+        ...
+
+
+class Walk(Struct):
+    """A look under way: `left` are the targets still to be read, the first of them from `place` on.
+
+    It is read down to `until` (unix seconds); `low` is the order it was read down to, `top` the newest seen. `hours`
+    is how far back it looks again at what is known, 0 for news alone. `bad` counts targets that could not be read.
+    """
+
+    left: list[str]
+    hours: float = 0.0
+    place: str = ""
+    until: int = 0
+    low: int = 0
+    top: int = 0
+    bad: int = 0
+
+
+class Progress(Struct):
+    """`upto` is the newest post read by target; `asking` are posts to be asked for one by one."""
+
+    upto: dict[str, int] = {}
+    recent: Recent = {}
+    known: dict[str, Known] = {}
+    refused: dict[str, int] = {}
+    looked: list[int] = []
+    asking: dict[str, Known] = {}
+    walk: Walk | None = None
+
+
+class Walker:
+    """The polling half of a source."""
+
+    def __init__(
+        self,
+        listing: Listing,
+        *,
+        name: str,
+        clock: Callable[[], datetime],
+        every: float,
+        backlog_hours: float,
+        refresh_hours: float,
+        most: int = MOST_REMEMBERED,
+    ) -> None:
+        self._listing, self._name, self._clock = listing, name, clock
+        self._every, self._backlog, self._refresh, self._most = every, backlog_hours, refresh_hours, most
+
+    async def fetch(self, cursor: bytes | None) -> Page:
+        """Take steps until one brings something, a few at most; rest when a look has ended."""
+        at = read_cursor(cursor, Progress, source=self._name)
+        page, at = await self._step(at)
+        for _ in range(_MOST_STEPS):
+            if page.records or page.dead_letters or page.troubles or page.wait:
+                break
+            page, at = await self._step(at)
+        return replace(page, cursor=write_cursor(at))
+
+    async def _step(self, at: Progress) -> tuple[Page, Progress]:
+        now = self._clock()
+        if at.walk is None:
+            at = self._begin(at, int(now.timestamp()))
+        if at.asking:
+            return await self._ask(at, now)
+        walk = at.walk
+        if walk is None or not walk.left:
+            return Page(records=[], cursor=b"", wait=self._every), replace(at, walk=None)
+        try:
+            found = await self._listing.page(walk.left[0], walk.place, at.known)
+        except SourceMisconfigured as error:
+            if walk.bad + 1 >= len(self._listing.targets):
+                raise
+            return self._after_target(at, replace(walk, bad=walk.bad + 1), now, troubles=[str(error)])
+        return self._take(found, at, walk, now)
+
+    def _begin(self, at: Progress, now: int) -> Progress:
+        looked = at.looked or relook.fresh(now)
+        walk = Walk(left=list(self._listing.targets), hours=relook.due(looked, now, most=self._refresh))
+        return replace(at, looked=looked, walk=self._enter(walk, at, now))
+
+    def _enter(self, walk: Walk, at: Progress, now: int) -> Walk:
+        """Say how far down the first target that is left is to be read."""
+        walk = replace(walk, left=[target for target in walk.left if target in self._listing.targets])
+        if not walk.left:
+            return walk
+        known = at.upto.get(walk.left[0])
+        until = now - int(self._backlog * 3_600) if known is None else known - OVERLAP
+        if walk.hours and self._listing.covers:
+            oldest = min((seen.at for seen in at.recent.values()), default=now) if len(at.recent) >= self._most else 0
+            until = min(until, max(int(now - walk.hours * 3_600), oldest))
+        return replace(walk, place="", until=until, low=0, top=0)
+
+    def _take(self, found: Slice, at: Progress, walk: Walk, now: datetime) -> tuple[Page, Progress]:
+        """Give what is new in a page, and go on to the next one or the next target."""
+        unix, target = int(now.timestamp()), walk.left[0]
+        told = [one for one in found.records if one.post.native_id in at.recent or _written(one) >= walk.until]
+        records = sorted(news(told, at.recent), key=_written)
+        records += [self._gone(one, now) for one in found.gone if one in at.recent]
+        letters = [letter for letter in found.letters if letter.id[:12] not in at.refused]
+        leads = {
+            lead.native_id: lead.known
+            for lead in found.leads
+            if lead.at >= walk.until and lead.native_id not in at.recent and lead.native_id not in at.refused
+        }
+        after = self._remember(at, records, {**at.known, **found.known}, [letter.id[:12] for letter in letters], now)
+        after.asking = {**self._absent(found, at, walk), **leads}
+        walk = replace(
+            walk,
+            place=found.place,
+            top=max(walk.top, min(found.newest or 0, unix)),
+            low=walk.low if found.low is None else found.low,
+        )
+        after.walk = walk
+        if found.place and (found.oldest is None or found.oldest >= walk.until):
+            return Page(records=records, dead_letters=letters, cursor=b""), after
+        after.upto = {**after.upto, target: max(at.upto.get(target, walk.until), walk.top)}
+        page, after = self._after_target(after, walk, now)
+        return replace(page, records=records, dead_letters=letters), after
+
+    def _after_target(
+        self, at: Progress, walk: Walk, now: datetime, *, troubles: Sequence[str] = ()
+    ) -> tuple[Page, Progress]:
+        """Go on to the next target, or end the look."""
+        unix = int(now.timestamp())
+        walk = self._enter(replace(walk, left=walk.left[1:]), at, unix)
+        if not walk.left and walk.hours:
+            asking = {} if self._listing.covers else self._known_since(at, unix - walk.hours * 3_600)
+            looked = relook.done(at.looked, unix, walk.hours, most=self._refresh)
+            at = replace(at, looked=looked, asking={**at.asking, **asking})
+        over = not walk.left and not at.asking
+        page = Page(records=[], cursor=b"", wait=self._every if over else 0.0, troubles=list(troubles))
+        return page, replace(at, walk=None if over else walk)
+
+    @staticmethod
+    def _known_since(at: Progress, since: float) -> dict[str, Known]:
+        """What is to be asked for one by one where no page shows all that is known: the newest first."""
+        young = sorted(((seen.at, one) for one, seen in at.recent.items() if seen.at >= since), reverse=True)
+        return {one: at.known[one] for _, one in young[:_MOST_AGAIN] if one in at.known}
+
+    def _absent(self, found: Slice, at: Progress, walk: Walk) -> dict[str, Known]:
+        """What is known and should have been on this page: it is to be asked for alone."""
+        if not (walk.hours and self._listing.covers) or found.low is None:
+            return {}
+        shown = found.known.keys() | set(found.gone)
+        upper = walk.low or float("inf")
+        return {
+            one: how
+            for one, how in at.known.items()
+            if how.target == walk.left[0] and found.low < how.order < upper and one not in shown
+        }
+
+    async def _ask(self, at: Progress, now: datetime) -> tuple[Page, Progress]:
+        """Ask for the next few posts that are to be asked for one by one."""
+        records: list[Record] = []
+        letters: list[DeadLetter] = []
+        known, refused = dict(at.known), list[str]()
+        asked = list(at.asking)[:_MOST_ASKED]
+        for native_id in asked:
+            try:
+                found = await self._listing.one(at.asking[native_id])
+            except KeyError:
+                continue
+            if isinstance(found, Record):
+                records.append(found)
+                known[found.post.native_id] = at.asking[native_id]
+            elif isinstance(found, DeadLetter):
+                refused.append(native_id)
+                letters += [] if native_id in at.refused else [found]
+            elif native_id in at.recent:
+                records.append(self._gone(native_id, now))
+        records = sorted(news(records, at.recent), key=_written)
+        after = self._remember(at, records, known, refused, now)
+        after.asking = {one: how for one, how in at.asking.items() if one not in asked}
+        return Page(records=records, dead_letters=letters, cursor=b""), after
+
+    def _remember(
+        self, at: Progress, records: list[Record], known: dict[str, Known], refused: list[str], now: datetime
+    ) -> Progress:
+        unix = int(now.timestamp())
+        newest = min(at.upto.values(), default=unix) - OVERLAP
+        since = min(horizon(now, self._refresh), datetime.fromtimestamp(newest, now.tzinfo))
+        recent = remembered(at.recent, records, since=since, most=self._most)
+        kept = {**at.refused, **dict.fromkeys(refused, unix)}
+        return replace(
+            at,
+            recent=recent,
+            known={one: how for one, how in known.items() if one in recent},
+            refused=dict(list(kept.items())[-_MOST_REFUSED:]),
+        )
+
+    def _gone(self, native_id: str, now: datetime) -> Record:
+        return deletion(self._listing.network, native_id, source=self._name, at=now)
+
+
+class Past(Struct):
+    """How far history was read: the targets that are left (None: all) and the place in the first of them."""
+
+    left: list[str] | None = None
+    place: str = ""
+    asking: dict[str, Known] = {}
+
+
+class History:
+    """A source of what was written since a date, newest first, target by target; it ends by itself."""
+
+    finite = True
+
+    def __init__(self, listing: Listing, *, name: str, since: datetime, check: Callable[[], Awaitable[str]]) -> None:
+        self.name = name
+        self._listing, self._since, self._check = listing, int(since.timestamp()), check
+
+    async def fetch(self, cursor: bytes | None) -> Page:
+        """Bring the next page that holds anything; exhausted with the last one of the last target."""
+        at = read_cursor(cursor, Past, source=self.name)
+        page, at = await self._step(at)
+        for _ in range(_MOST_STEPS):
+            if page.records or page.dead_letters or page.troubles or page.exhausted:
+                break
+            page, at = await self._step(at)
+        return replace(page, cursor=write_cursor(at))
+
+    async def _step(self, at: Past) -> tuple[Page, Past]:
+        if at.asking:
+            return await self._ask(at)
+        left = list(self._listing.targets) if at.left is None else at.left
+        left = [target for target in left if target in self._listing.targets]
+        if not left:
+            return Page(records=[], cursor=b"", exhausted=True), Past(left=[])
+        troubles = []
+        try:
+            found = await self._listing.page(left[0], at.place, {})
+        except SourceMisconfigured as error:
+            if len(self._listing.targets) == 1:
+                raise
+            found, troubles = Slice(), [str(error)]
+        over = not found.place or (found.oldest is not None and found.oldest < self._since)
+        after = Past(
+            left=left[1:] if over else left,
+            place="" if over else found.place,
+            asking={lead.native_id: lead.known for lead in found.leads if lead.at >= self._since},
+        )
+        page = Page(
+            records=sorted((one for one in found.records if _written(one) >= self._since), key=_written),
+            dead_letters=found.letters,
+            cursor=b"",
+            exhausted=not (after.left or after.asking),
+            troubles=troubles,
+        )
+        return page, after
+
+    async def committed(self, cursor: bytes) -> None:
+        """Nobody waits for it: a forum is read, it does not deliver."""
+
+    async def check(self) -> str:
+        """Say what the live source says."""
+        return await self._check()
+
+    async def aclose(self) -> None:
+        """Nothing is held: the client belongs to the application."""
+
+    async def _ask(self, at: Past) -> tuple[Page, Past]:
+        read = []
+        asked = list(at.asking)[:_MOST_ASKED]
+        for native_id in asked:
+            try:
+                read.append(await self._listing.one(at.asking[native_id]))
+            except KeyError:
+                continue
+        after = replace(at, asking={one: how for one, how in at.asking.items() if one not in asked})
+        page = Page(
+            records=sorted((one for one in read if isinstance(one, Record)), key=_written),
+            dead_letters=[one for one in read if isinstance(one, DeadLetter)],
+            cursor=b"",
+            exhausted=not (after.left or after.asking),
+        )
+        return page, after
+
+
+def _written(record: Record) -> int:
+    return int(record.post.created_at.timestamp())
