@@ -29,7 +29,7 @@ BARRED = 3_600
 """Seconds after which a listing that is refused is tried again."""
 HOUR = 3_600
 
-_STEPS = 10
+_STEPS = 20
 _HOURS = 3_600
 
 
@@ -59,6 +59,8 @@ class Shop(Protocol):
     network: str
     hourly: int
     """Questions that may be asked in an hour; 0 where the shop says so itself."""
+    tells_gone: bool
+    """Whether one review can be asked for alone."""
 
     @property
     def listings(self) -> Sequence[str]:
@@ -70,7 +72,7 @@ class Shop(Protocol):
         ...
 
     async def gone(self, listing: str, native_id: str) -> bool:
-        """Whether a review is there no more; False where the shop cannot be asked."""
+        """Whether a review is there no more."""
         ...
 
     def read(self, raw: bytes, listing: str, *, source: str, at: datetime) -> list[Record | DeadLetter]:
@@ -218,7 +220,7 @@ class ReviewSource:
         page.rest = listed.rest
         reviews = [read[0] for read in found if read]
         last = next((_written(review) for review in reversed(reviews) if isinstance(review, Record)), None)
-        if listed.token and (last is None or last >= reading.stop):
+        if listed.token and reviews and (last is None or last >= reading.stop):
             one.reading = replace(reading, token=listed.token)
         else:
             one.done, one.looked, one.reading = reading.began, self._now(), None
@@ -235,11 +237,15 @@ class ReviewSource:
         if one.done and now - one.whole >= max(WHOLE_EVERY, self._timing.every):
             one.whole = now
             reading = replace(reading, stop=reading.since)
-            one.missing = [
-                key
-                for key, known in one.recent.items()
-                if known.at >= reading.since and not is_letter(key) and not key.endswith(REPLY)
-            ]
+            one.missing = (
+                [
+                    key
+                    for key, known in one.recent.items()
+                    if known.at >= reading.since and not is_letter(key) and not key.endswith(REPLY)
+                ]
+                if self._shop.tells_gone
+                else []
+            )
         elif not one.done:
             one.whole = now
         return reading

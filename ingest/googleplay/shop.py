@@ -30,6 +30,7 @@ class GooglePlay:
     """The reviews of the configured apps."""
 
     network = NETWORK
+    tells_gone = True
 
     def __init__(self, config: Config, *, client: PoliteClient, clock: Callable[[], datetime]) -> None:
         self.listings = config.packages

@@ -64,5 +64,6 @@ CASES = (
         key=True,
         edits=True,
         deletions=True,
+        history=True,
     ),
 )
