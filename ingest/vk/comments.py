@@ -6,6 +6,7 @@ fewer unseen ones were found than that count promises, older pages are read on.
 
 from typing import Any
 
+from domain.dead_letter import DeadLetter
 from ingest.vk.answers import Glimpse, Listing, glimpse
 from ingest.vk.api import Call
 from ingest.vk.orders import Closed, NoSuch
@@ -124,7 +125,8 @@ class Comments:
         native_id = comment_id(chain.owner, chain.post, look.id)
         unseen = look.id > self._last and native_id not in turn.progress.recent
         chain.found += unseen
-        chain.top = max(chain.top, look.id)
+        if not isinstance(read, DeadLetter):
+            chain.top = max(chain.top, look.id)
         if look.id in chain.left:
             chain.left.remove(look.id)
         young = look.date >= self._wall.since or not look.date

@@ -125,6 +125,13 @@ class Config(BaseModel):
     def _named(cls, given: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(plain_name(name) for name in given))
 
+    @field_validator("confirmation")
+    @classmethod
+    def _keeps_us(cls, given: str) -> str:
+        if given.strip().lower() == "remove" or not given.isascii():
+            raise ValueError("this is no confirmation of VK's: on the word remove VK would take our server off")
+        return given.strip()
+
     @field_validator("queries")
     @classmethod
     def _asked(cls, given: tuple[str, ...]) -> tuple[str, ...]:

@@ -156,6 +156,12 @@ class PolledSource(ABC):
         most = self._config.calls_per_day.get(method)
         return max(self._config.every, asks * _DAY / (most * _SHARE) if most else 0.0)
 
+    def _since(self, turn: Turn) -> int:
+        """How far back a first look goes."""
+        if self._history is not None:
+            return int(self._history.timestamp())
+        return turn.now - int(self._config.backlog_hours * 3_600)
+
     def _people(self, listing: Listing, owner: int = 0) -> People:
         """Who wrote; the owner of a wall is kept for `reread`."""
         people = listing.people(self._config.site)

@@ -30,7 +30,7 @@ from ingest.vk.wall import again, posts_call
 REREAD = 1_800
 """Seconds back from now that every look reads again: VK's index lags."""
 
-_FIRST_SPAN, _LONGEST_SPAN = 3_600, 86_400
+_FIRST_SPAN, _FIRST_SPAN_OF_HISTORY, _LONGEST_SPAN = 3_600, 86_400, 30 * 86_400
 _FEW = 4
 _DEEPEST = 1_000
 
@@ -71,10 +71,9 @@ class SearchSource(PolledSource):
     def _plan(self, turn: Turn) -> None:
         self._asks()
         progress, queued = turn.progress, {job.of for job in turn.progress.jobs}
-        backlog = max(int(self._config.backlog_hours * 3_600), REREAD)
-        since = int(self._history.timestamp()) if self._history else turn.now - backlog
+        since, span = self._since(turn), _FIRST_SPAN_OF_HISTORY if self.finite else _FIRST_SPAN
         for name in self._queries:
-            query = progress.queries.setdefault(name, Query(since, _FIRST_SPAN))
+            query = progress.queries.setdefault(name, Query(since, span))
             if not (query.done or query.due > turn.now or name in queued):
                 end = min(query.at + query.span, self._until(turn))
                 progress.jobs.append(Job("news", name, start=query.at, end=end))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from domain.dead_letter import DeadLetter
 from ingest.vk.answers import Glimpse, Listing, glimpse
 from ingest.vk.api import Call
 from ingest.vk.checking import Try
@@ -40,8 +41,7 @@ class WallSource(PolledSource):
     def _plan(self, turn: Turn) -> None:
         settle(turn)
         progress = turn.progress
-        backlog = progress.started if self.finite else turn.now
-        since = int(self._history.timestamp()) if self._history else backlog - int(self._config.backlog_hours * 3_600)
+        since = self._since(turn)
         held = self._api.used_up("wall.get")
         if held:
             self._tell("wall.get", held, turn)
@@ -83,9 +83,8 @@ class WallSource(PolledSource):
         if not job.unbroken(ids):
             return [job.back()]
         wall.owner = wall.owner or next((look.owner_id for _, look in looks if look.owner_id), 0)
-        following = self._posts(job.of, looks, listing, turn, wall)
+        following = self._posts(job, looks, listing, turn, wall)
         following += again(job.of, self._missing(wall, looks, ids, turn, from_the_top=job.offset == 0))
-        job.top = max([job.top, *(look.id for _, look in looks)])
         job.low = min([job.low or ids[0], *ids]) if ids else job.low
         reached = any(look.id <= wall.last or 0 < look.date < wall.since for look in standing)
         if looks and not reached and job.offset + len(looks) < (listing.count or 0):
@@ -97,7 +96,7 @@ class WallSource(PolledSource):
         return following
 
     def _posts(
-        self, of: str, looks: list[tuple[bytes, Glimpse]], listing: Listing, turn: Turn, wall: Wall, *,
+        self, job: Job, looks: list[tuple[bytes, Glimpse]], listing: Listing, turn: Turn, wall: Wall, *,
         again: bool = False,
     ) -> list[Job]:  # fmt: skip
         """Give the posts that are new or changed; return the calls for their comments."""
@@ -109,11 +108,13 @@ class WallSource(PolledSource):
             counters = again or due_again(look.date, wall.looked, turn.now)
             new = (look.id > wall.last or not look.id) and not 0 < look.date < wall.since
             turn.offer(read, post_id(wall.owner, look.id), new=new, counters=counters)
+            if not isinstance(read, DeadLetter):
+                job.top = max(job.top, look.id)
             old += look.date < turn.now - self._config.refresh_hours * 3_600
             if self._hears(look, wall, old, again=again):
                 looked = 0 if again else wall.looked
-                job = listen(turn, of=of, owner=wall.owner, post=look, looked=looked)
-                following += [job] if job else []
+                talk = listen(turn, of=job.of, owner=wall.owner, post=look, looked=looked)
+                following += [talk] if talk else []
         return following
 
     def _hears(self, look: Glimpse, wall: Wall, old: int, *, again: bool) -> bool:
@@ -121,7 +122,7 @@ class WallSource(PolledSource):
         if not (self._config.comments and look.id):
             return False
         if self.finite:
-            return look.date >= wall.since
+            return bool(look.is_pinned) or look.date >= wall.since
         return again or bool(look.is_pinned) or old <= _TALKS_OF_OLD_POSTS // len(self._config.communities)
 
     def _take_posts(self, job: Job, call: Call, listing: Listing, turn: Turn) -> list[Job]:
@@ -131,7 +132,7 @@ class WallSource(PolledSource):
         for missing in set(asked) - {post_id(look.owner_id, look.id) for _, look in looks}:
             turn.lose(missing)
         wall = turn.progress.walls[job.of]
-        return self._posts(job.of, looks, listing, turn, wall, again=True) + again(job.of, job.ids[len(asked) :])
+        return self._posts(job, looks, listing, turn, wall, again=True) + again(job.of, job.ids[len(asked) :])
 
     def _missing(
         self, wall: Wall, looks: list[tuple[bytes, Glimpse]], ids: list[int], turn: Turn, *, from_the_top: bool
