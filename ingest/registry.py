@@ -10,6 +10,7 @@ SOURCES = registry(
     Integration("webhook", "ingest.webhook", "Posts that other programs send, signed", verified="n/a"),
     Integration("rss", "ingest.rss", "RSS, Atom and JSON Feed: news, blogs, forums"),
     Integration("hackernews", "ingest.hackernews", "Hacker News stories and comments"),
+    Integration("vk", "ingest.vk", "VKontakte: walls and comments, search, the stream, events of own communities"),
     Integration("x", "ingest.x", "X: posts as they are written, or by search, within a spending cap"),
     Integration("appstore", "ingest.appstore", "The App Store: reviews of an app, by its feed or by App Store Connect"),
     Integration("googleplay", "ingest.googleplay", "Google Play: reviews of one's own apps"),
