@@ -94,6 +94,7 @@ async def scripted_server() -> AsyncIterator[ScriptedServer]:
         task = asyncio.ensure_future(scripted._serve(reader, writer))
         serving.add(task)
         task.add_done_callback(serving.discard)
+        task.add_done_callback(lambda _: writer.close())  # one that was cancelled before it began never got to it
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     scripted.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

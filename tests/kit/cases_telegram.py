@@ -1,0 +1,158 @@
+"""The contract cases of Telegram: a bot that asks, a bot that is told, a person's account that reads channels."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from ingest.telegram import Config
+from ingest.telegram.bot import BotSource
+from ingest.telegram.push import PushedSource
+from tests.kit.ingest import (
+    HOSTILE_TEXT,
+    HTML_BOMB,
+    NOON,
+    SECRET,
+    Clock,
+    Failure,
+    Rig,
+    SourceCase,
+    polite_client,
+)
+from tests.kit.scripted_http import Told
+from tests.networks.telegram import (
+    CHANNEL,
+    DISCUSSION,
+    GROUP,
+    PRIVATE,
+    ScriptedTelegram,
+    error,
+    mirror,
+    said,
+    scripted_telegram,
+)
+
+TOKEN = f"700001:{SECRET}"
+BOT_CONFIG: dict[str, Any] = {"kind": "telegram", "name": "tg", "token": TOKEN}
+PUSHED_CONFIG: dict[str, Any] = {**BOT_CONFIG, "via": "webhook", "secret": SECRET}
+TAGS_AS_TYPED = HTML_BOMB.partition("<script")[0]
+"""In Telegram a tag is what its author typed, and stays so."""
+FAILURES: dict[Failure, Told] = {
+    "busy": error(429, "Too Many Requests: retry after 7", retry_after=7),
+    "down": error(500, "Internal Server Error"),
+    "garbage": Told(200, b'{"ok": true, "result": {"no": "list"}}', {"content-type": "application/json"}),
+    "flaky": error(502, "Bad Gateway"),
+    "huge": Told(200, b'{"ok":true,"result":["' + b"x" * 11_000_000 + b'"]}'),
+}
+
+
+def populate(telegram: ScriptedTelegram) -> set[str]:
+    """Let some readable and two unreadable things happen; return the native ids of the readable ones."""
+    at = NOON - timedelta(minutes=50)
+    post = said(CHANNEL, 7, at, "Aurora Air is late again")
+    kept = [said(CHANNEL, 10 + n, at, f"Aurora Air gate {n} is closed") for n in range(120)]
+    kept += [post, said(CHANNEL, 8, at, caption="Aurora Air, a picture"), said(CHANNEL, 9, at, HOSTILE_TEXT)]
+    for one in kept:
+        telegram.happen("channel_post", one)
+    copy = mirror(post, 301, DISCUSSION)
+    comment = said(DISCUSSION, 302, at, "Same here", reply_to_message=copy, message_thread_id=301)
+    spoken = [
+        comment, said(GROUP, 5, at, TAGS_AS_TYPED), said(GROUP, 6, at, "Aurora Air " * 20_000),
+        said(GROUP, 7, at, "half \ud83d a letter and \x00"), said(PRIVATE, 3, at, "Where is my bag?"),
+    ]  # fmt: skip
+    for one in (copy, *spoken):
+        telegram.happen("message", one)
+    telegram.happen("message", {**said(GROUP, 90, at), "new_chat_members": []})
+    telegram.happen("message", {**said(GROUP, 91, at, "no chat"), "chat": None})
+    telegram.happen("message", said(GROUP, 92, at, "no time") | {"date": 10**15})
+    return {f"{one['chat']['id']}_{one['message_id']}" for one in (*kept, *spoken)}
+
+
+@asynccontextmanager
+async def _asking(_: Path) -> AsyncIterator[Rig]:
+    clock = Clock()
+    async with scripted_telegram(TOKEN, clock) as telegram, polite_client(clock) as client:
+        expected = populate(telegram)
+        config = Config.model_validate({**BOT_CONFIG, "api": telegram.server.url, "per_minute": 60_000})
+        numbers = iter(range(1_000, 2_000))
+
+        def publish(count: int) -> list[str]:
+            fresh = [said(CHANNEL, next(numbers), clock(), "Aurora Air again") for _ in range(count)]
+            for one in fresh:
+                telegram.happen("channel_post", one)
+            return [f"{CHANNEL['id']}_{one['message_id']}" for one in fresh]
+
+        def fail(failure: Failure | None) -> None:
+            telegram.revoked = failure == "revoked"
+            told = FAILURES.get(failure) if failure else None
+            telegram.server.misbehave(told, share=0.3 if failure == "flaky" else 1.0)
+
+        def edit(native_id: str) -> None:
+            chat, _, number = native_id.partition("_")
+            kind = "edited_channel_post" if telegram.chats[int(chat)]["type"] == "channel" else "edited_message"
+            now = int(clock().timestamp())
+            telegram.happen(kind, said(telegram.chats[int(chat)], int(number), NOON, "On time!", edit_date=now))
+
+        yield Rig(
+            make=lambda: BotSource(config, client=client, clock=clock, idle_wait=0.05),
+            clock=clock,
+            expected=expected,
+            unreadable=2,
+            publish=publish,
+            fail=fail,
+            edit=edit,
+        )
+
+
+@asynccontextmanager
+async def _pushed(_: Path) -> AsyncIterator[Rig]:
+    clock = Clock()
+    sending: set[asyncio.Task[Any]] = set()
+    made: list[PushedSource] = []
+    ended = asyncio.Event()
+    async with scripted_telegram(TOKEN, clock) as telegram, polite_client(clock) as client:
+        expected = populate(telegram)
+        happened = [update for _, update in telegram.updates]
+        config = Config.model_validate({**PUSHED_CONFIG, "api": telegram.server.url, "per_minute": 60_000})
+
+        def send(source: PushedSource, updates: list[dict[str, Any]]) -> None:
+            async def deliver(update: dict[str, Any]) -> None:
+                status = 0
+                while status != 200 and not ended.is_set():
+                    status, _, _ = await source.receive(
+                        {"X-Telegram-Bot-Api-Secret-Token": SECRET}, json.dumps(update).encode()
+                    )
+                    await asyncio.sleep(0.01)
+
+            sending.update(asyncio.ensure_future(deliver(update)) for update in updates)
+
+        def make() -> PushedSource:
+            source = PushedSource(config, client=client, clock=clock, idle_wait=0.2)
+            send(source, happened)
+            made.append(source)
+            return source
+
+        def publish(count: int) -> list[str]:
+            fresh = [said(CHANNEL, 1_000 + n, clock(), "Aurora Air again") for n in range(count)]
+            numbers = [telegram.happen("channel_post", one) for one in fresh]
+            send(made[-1], [update for _, update in telegram.updates if update["update_id"] in numbers])
+            return [f"{CHANNEL['id']}_{one['message_id']}" for one in fresh]
+
+        yield Rig(make=make, clock=clock, expected=expected, unreadable=2, publish=publish)
+        ended.set()
+        for task in sending:
+            task.cancel()
+        await asyncio.gather(*sending, return_exceptions=True)
+
+
+CASES = (
+    SourceCase(
+        kind="telegram", way="bot", start=_asking, config=BOT_CONFIG, replays=False, quiet=3, key=True, edits=True
+    ),
+    SourceCase(
+        kind="telegram", way="webhook", start=_pushed, config=PUSHED_CONFIG, replays=False, http=False, quiet=2
+    ),
+)
