@@ -42,7 +42,7 @@ class Config(BaseModel):
     in an own community. One source has one way; several sources may share a token.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     kind: Literal["vk"]
     name: str = Field(default="vk", min_length=1, max_length=100, description="how logs and cursors call this source")

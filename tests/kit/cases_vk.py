@@ -103,6 +103,22 @@ async def _found(vk: Vk) -> set[str]:
     return {*expected, f"{CITY}_3_r7000"}
 
 
+@asynccontextmanager
+async def listening() -> AsyncIterator[tuple[Vk, Clock, Callable[..., Any]]]:
+    """A VK with two communities, a clock, and what makes a source of it with the given settings."""
+    clock = Clock()
+    async with serving(SECRET) as vk, polite_client(clock) as client:
+        populated(vk)
+
+        def made(**table: Any) -> Any:
+            whole = {"requests_per_second": 1_000, **WALL, "api": vk.server.url, **table}
+            if whole.get("via") == "search" and "communities" not in table:
+                del whole["communities"]
+            return build(Config.model_validate(whole), client=client, clock=clock, brands=BRANDS)
+
+        yield vk, clock, made
+
+
 def _case(
     way: str, fill: Callable[[Vk], Any], table: dict[str, Any], *, refused: int, more: str
 ) -> SourceCase:  # fmt: skip
