@@ -14,6 +14,7 @@ SOURCES = registry(
     Integration("x", "ingest.x", "X: posts as they are written, or by search, within a spending cap"),
     Integration("appstore", "ingest.appstore", "The App Store: reviews of an app, by its feed or by App Store Connect"),
     Integration("googleplay", "ingest.googleplay", "Google Play: reviews of one's own apps"),
+    Integration("ok", "ingest.ok", "Odnoklassniki: topics and comments of groups, and messages to one of them"),
     Integration("discourse", "ingest.discourse", "Discourse forums: all that is written, or what the search finds"),
     Integration("lemmy", "ingest.lemmy", "Lemmy: posts and comments of an instance, or what its search finds"),
 )
