@@ -50,6 +50,16 @@ class Share(Protocol):
         """Counts by language."""
         ...
 
+    @property
+    def answered(self) -> int:
+        """How many the brand's own account replied to."""
+        ...
+
+    @property
+    def response_seconds(self) -> float | None:
+        """Half of these waited no longer for the first reply."""
+        ...
+
 
 class Reader(Protocol):
     """The reading half of a store. Methods block and are called from worker threads."""
@@ -94,10 +104,11 @@ Explain = Callable[[Mention], Explanation]
 
 
 class SourceState(Struct, frozen=True, kw_only=True):
-    """How one source stands."""
+    """How one source stands. `silence` says that it is strange that nothing comes."""
 
     state: str
     detail: str = ""
+    silence: str = ""
     last_post_at: datetime | None = None
 
 

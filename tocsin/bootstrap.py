@@ -234,7 +234,9 @@ class App:
 def readiness(runtime: EmbeddedRuntime) -> Readiness:
     """Say whether the process does its work, and if not, why not."""
     states = {
-        name: SourceState(state=health.state, detail=health.detail, last_post_at=health.last_post_at)
+        name: SourceState(
+            state=health.state, detail=health.detail, silence=health.silence, last_post_at=health.last_post_at
+        )
         for name, health in runtime.health.items()
     }
     problems = [f"source {name}: {state.detail}" for name, state in states.items() if state.state == "stopped"]

@@ -57,7 +57,7 @@ class Weather:
 
 
 class Unhurried:
-    """In place of aiolimiter's: its waits are real ones, and here time is skipped. Other tests hold it to its rate."""
+    """In place of aiolimiter's, whose waits are real ones; here time is skipped. Other tests hold it to its rate."""
 
     def __init__(self, requests: float, seconds: float) -> None:
         del requests, seconds

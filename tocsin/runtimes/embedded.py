@@ -24,6 +24,7 @@ from tocsin.metrics import Metrics
 from tocsin.runtimes.engine import Engine
 from tocsin.runtimes.flow import count_mentions
 from tocsin.runtimes.listener import Arrival, Health, Listener
+from tocsin.runtimes.pulse import kept_as
 
 log = structlog.get_logger("tocsin.runtime")
 
@@ -100,8 +101,14 @@ class EmbeddedRuntime:
         """Run until `stop`, or until the sources have no more and the outbox is empty."""
         halt = asyncio.Event()
         cursors = {n.source.name: await self._write(self._store.cursor, n.source.name) for n in self._listeners}
+        pulses = {
+            n.source.name: await self._write(self._store.cursor, kept_as(n.source.name)) for n in self._listeners
+        }
         async with asyncio.TaskGroup() as tasks:
-            listening = [tasks.create_task(n.run(cursors[n.source.name], halt)) for n in self._listeners]
+            listening = [
+                tasks.create_task(n.run(cursors[n.source.name], halt, kept=pulses[n.source.name]))
+                for n in self._listeners
+            ]
             working = [tasks.create_task(self._process()), tasks.create_task(self._deliver())]
             if not all(listener.source.finite for listener in self._listeners):
                 working.append(tasks.create_task(self._keep_time()))
@@ -168,6 +175,9 @@ class EmbeddedRuntime:
         records = [record for arrival in arrivals for record in arrival.page.records]
         letters = [letter for arrival in arrivals for letter in arrival.page.dead_letters]
         cursors = {arrival.source.name: arrival.page.cursor for arrival in arrivals}
+        for listener in self._listeners:
+            if listener.source.name in cursors:
+                cursors |= listener.kept
         async with self._turn:
             commits = self._engine.process(records, letters, cursors)
             while (commit := await self._write(partial(next, commits, None))) is not None:

@@ -14,6 +14,7 @@ from domain.errors import RetryLater, SourceMisconfigured, SourceStopped
 from ingest.backoff import Backoff
 from ingest.source import Page, Source
 from tocsin.metrics import Metrics
+from tocsin.runtimes import pulse
 
 log = structlog.get_logger("tocsin.listener")
 
@@ -22,10 +23,11 @@ State = Literal["starting", "listening", "retrying", "finished", "stopped"]
 
 @dataclass
 class Health:
-    """How a source stands, for /readyz and doctor."""
+    """How a source stands, for /readyz. `silence` says that it is stranger than chance that nothing comes."""
 
     state: State = "starting"
     detail: str = ""
+    silence: str = ""
     last_post_at: datetime | None = None
     refused_in_a_row: int = 0
 
@@ -59,9 +61,16 @@ class Listener:
         self._metrics = metrics
         self._refusal_limit = refusal_limit
         self._backoff = Backoff(Random())  # noqa: S311  # jitter, not a secret
+        self._pulse = pulse.Pulse()
 
-    async def run(self, cursor: bytes | None, stop: asyncio.Event) -> None:
-        """Listen until the source ends, is stopped for good, or `stop` is set."""
+    @property
+    def kept(self) -> dict[str, bytes]:
+        """What is to be kept beside the source's cursor, by name: how often it usually brings posts."""
+        return {} if self.source.finite else {pulse.kept_as(self.source.name): pulse.written(self._pulse)}
+
+    async def run(self, cursor: bytes | None, stop: asyncio.Event, *, kept: bytes | None = None) -> None:
+        """Listen until the source ends, is stopped for good, or `stop` is set; `kept` is what was kept of it."""
+        self._pulse = pulse.read(kept)
         up = self._metrics.source_up.labels(self.source.name)
         up.set(1)
         while not stop.is_set():
@@ -94,6 +103,7 @@ class Listener:
         self._backoff.reset()
         self.health.state, self.health.detail = "listening", ""
         now = self._clock()
+        self._feel(len(page.records), now)
         if page.records:
             self.health.last_post_at = now
             self._metrics.source_last_post.labels(self.source.name).set(now.timestamp())
@@ -105,6 +115,20 @@ class Listener:
         await self._put(Arrival(self.source, page, now))
         if not self.source.finite and (page.wait > 0 or not page.records):
             self.idle.set()
+
+    def _feel(self, posts: int, now: datetime) -> None:
+        """Note how many posts came, and say when it is strange that none do, and when they come again."""
+        if self.source.finite:
+            return
+        before = self._pulse
+        self._pulse, silence = pulse.listened(pulse.heard(before, posts, now), now)
+        self.health.silence = silence.sentence(now) if silence else ""
+        if self._pulse.silent != before.silent:
+            self._metrics.source_silent.labels(self.source.name).set(self._pulse.silent)
+            if silence:
+                log.warning("a source is silent", source=self.source.name, why=self.health.silence)
+            else:
+                log.info("a source is heard again", source=self.source.name)
 
     def _flooded(self) -> bool:
         if self.health.refused_in_a_row < self._refusal_limit:
@@ -119,6 +143,7 @@ class Listener:
 
     async def _wait_after(self, error: Exception, after: float | None, stop: asyncio.Event) -> None:
         self._failed(error, "retrying")
+        self._feel(0, self._clock())
         delay = self._backoff.next_delay() if after is None else after
         why = self.health.detail
         log.warning("source will be asked again", source=self.source.name, why=why, seconds=round(delay, 1))

@@ -58,7 +58,9 @@ class IngestRuntime:
         """Say of each source how it stands, and whether the process does its work."""
         states = dict.fromkeys(self._shared, SourceState(state="elsewhere", detail="another process listens to it"))
         for name, health in self._pump.health.items():
-            states[name] = SourceState(state=health.state, detail=health.detail, last_post_at=health.last_post_at)
+            states[name] = SourceState(
+                state=health.state, detail=health.detail, silence=health.silence, last_post_at=health.last_post_at
+            )
         problems = [f"source {name}: {state.detail}" for name, state in states.items() if state.state == "stopped"]
         problems += [f"{why}: {said}" for why, said in self._hold.reasons.items()]
         return Readiness(sources=states, problems=problems)

@@ -23,6 +23,7 @@ from tocsin.runtimes.cluster.hold import Hold, Stopped
 from tocsin.runtimes.cluster.packing import Packed, pack
 from tocsin.runtimes.cluster.wire import POSTS_DEAD
 from tocsin.runtimes.listener import Arrival, Health, Listener
+from tocsin.runtimes.pulse import kept_as
 
 log = structlog.get_logger("tocsin.ingest")
 
@@ -117,7 +118,7 @@ class Pump:
     async def listen(self, sources: Sequence[Source]) -> None:
         """Listen to these too, each from where its cursor stands. Raises Stopped when told to end meanwhile."""
         names = [source.name for source in sources]
-        cursors = await self._held(partial(self._cursors.read, names))
+        cursors = await self._held(partial(self._cursors.read, [*names, *map(kept_as, names)]))
         for source in sources:
             one = Listening(source, cursors.get(source.name))
             one.listener = Listener(
@@ -127,7 +128,8 @@ class Pump:
                 metrics=self._metrics,
                 refusal_limit=_REFUSAL_LIMIT,
             )
-            one.task = self._tasks.create_task(one.listener.run(one.cursor, one.stop))
+            kept = cursors.get(kept_as(source.name))
+            one.task = self._tasks.create_task(one.listener.run(one.cursor, one.stop, kept=kept))
             self._listening[source.name] = one
 
     async def let_go(self, names: Collection[str], *, seconds: float) -> None:
@@ -209,7 +211,10 @@ class Pump:
         moved = {one: arrival.page.cursor for one, arrival in pages if one.held}
         moved = {one: cursor for one, cursor in moved.items() if cursor != one.cursor}
         if moved:
-            await self._held(partial(self._publish_cursors, {one.source.name: moved[one] for one in moved}))
+            kept = {one.source.name: cursor for one, cursor in moved.items()}
+            for one in moved:
+                kept |= one.listener.kept
+            await self._held(partial(self._publish_cursors, kept))
         for one, cursor in moved.items():
             one.cursor = cursor
         await asyncio.gather(*(one.source.committed(arrival.page.cursor) for one, arrival in pages))
