@@ -17,6 +17,10 @@ _LETTER = "?"
 _SHORT = 16
 
 
+class StaleToken(Exception):
+    """The network does not know the place any more where a reading was to go on: it begins anew."""
+
+
 class Reading(Struct, frozen=True, omit_defaults=True):
     """One reading on its way. All times are unix seconds.
 

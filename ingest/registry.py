@@ -12,6 +12,7 @@ SOURCES = registry(
     Integration("hackernews", "ingest.hackernews", "Hacker News stories and comments"),
     Integration("vk", "ingest.vk", "VKontakte: walls and comments, search, the stream, events of own communities"),
     Integration("x", "ingest.x", "X: posts as they are written, or by search, within a spending cap"),
+    Integration("youtube", "ingest.youtube", "YouTube: comments of channels and videos, and of videos found by search"),
     Integration("appstore", "ingest.appstore", "The App Store: reviews of an app, by its feed or by App Store Connect"),
     Integration("googleplay", "ingest.googleplay", "Google Play: reviews of one's own apps"),
     Integration("ok", "ingest.ok", "Odnoklassniki: topics and comments of groups, and messages to one of them"),

@@ -15,7 +15,7 @@ from domain.errors import RetryLater, SourceMisconfigured, SourceStopped
 from domain.post import Post, Record
 from ingest.cursors import read_cursor, write_cursor
 from ingest.markup import clean, plain_text
-from ingest.passes import Reading, begin, is_letter, unheard
+from ingest.passes import Reading, StaleToken, begin, is_letter, unheard
 from ingest.recent import Recent, deletion, news, remembered
 from ingest.source import Page
 
@@ -39,10 +39,6 @@ class Unavailable(Exception):
     def __init__(self, sentence: str, *, refused: bool = False) -> None:
         super().__init__(sentence)
         self.sentence, self.refused = sentence, refused
-
-
-class StaleToken(Exception):
-    """The place where a reading was to go on is not known any more: it begins anew."""
 
 
 class Listed(Struct, frozen=True):

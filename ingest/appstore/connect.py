@@ -11,7 +11,8 @@ from domain.post import Record
 from ingest.appstore.config import CONNECT, Config
 from ingest.appstore.parse import NETWORK, read_connect, read_pair
 from ingest.http import Answer, PoliteClient
-from ingest.reviews import HOUR, Listed, StaleToken, Unavailable
+from ingest.passes import StaleToken
+from ingest.reviews import HOUR, Listed, Unavailable
 from ingest.tokens import AppleTokens
 from ingest.waiting import asked_wait
 

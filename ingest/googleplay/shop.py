@@ -12,7 +12,8 @@ from ingest.google import ERRORS, reasons
 from ingest.googleplay.config import Config
 from ingest.googleplay.parse import NETWORK, read_answer, read_review
 from ingest.http import Answer, PoliteClient
-from ingest.reviews import HOUR, Listed, StaleToken, Unavailable
+from ingest.passes import StaleToken
+from ingest.reviews import HOUR, Listed, Unavailable
 from ingest.tokens import GoogleTokens
 from ingest.waiting import asked_wait
 
