@@ -130,6 +130,7 @@ def _sentence(alert: Alert) -> dict[str, Any]:
         "days": max(round(float(numbers.get("learned_hours", 0)) / 24), 1),
         "author": shown(str(numbers.get("author", "")), 80),
         "words": shown(str(numbers.get("words", "")), 120),
+        "said": shown(str(numbers.get("said", "")), 300),
         "model": shown(reason.model, 60),
     }
 

@@ -88,7 +88,14 @@ class EmbeddedRuntime:
         self._delivery = asyncio.Event()
         self._writer = ThreadPoolExecutor(1, "tocsin-writer")
         self._listeners = [
-            Listener(source, put=self._put, clock=clock, metrics=metrics, refusal_limit=pace.refusal_limit)
+            Listener(
+                source,
+                put=self._put,
+                clock=clock,
+                metrics=metrics,
+                refusal_limit=pace.refusal_limit,
+                tell=lambda alert: self._ring(partial(self._engine.alarm, alert)),
+            )
             for source in sources
         ]
 

@@ -10,11 +10,12 @@ from typing import Literal
 
 import structlog
 
+from domain.alert import Alert
 from domain.errors import RetryLater, SourceMisconfigured, SourceStopped
 from ingest.backoff import Backoff
 from ingest.source import Page, Source
 from tocsin.metrics import Metrics
-from tocsin.runtimes import pulse
+from tocsin.runtimes import pulse, troubles
 
 log = structlog.get_logger("tocsin.listener")
 
@@ -41,6 +42,10 @@ class Arrival:
     at: datetime
 
 
+async def nobody(_alert: Alert) -> None:
+    """Tell nobody: whoever watches the metrics sees it."""
+
+
 class Listener:
     """Feeds pages of one source into the pipeline's queue, in order, never past what the queue takes."""
 
@@ -52,6 +57,7 @@ class Listener:
         clock: Callable[[], datetime],
         metrics: Metrics,
         refusal_limit: int,
+        tell: Callable[[Alert], Awaitable[None]] = nobody,
     ) -> None:
         self.source = source
         self.health = Health()
@@ -60,6 +66,8 @@ class Listener:
         self._clock = clock
         self._metrics = metrics
         self._refusal_limit = refusal_limit
+        self._tell = tell
+        self._told = 0
         self._backoff = Backoff(Random())  # noqa: S311  # jitter, not a secret
         self._pulse = pulse.Pulse()
 
@@ -71,15 +79,14 @@ class Listener:
     async def run(self, cursor: bytes | None, stop: asyncio.Event, *, kept: bytes | None = None) -> None:
         """Listen until the source ends, is stopped for good, or `stop` is set; `kept` is what was kept of it."""
         self._pulse = pulse.read(kept)
-        up = self._metrics.source_up.labels(self.source.name)
-        up.set(1)
+        self._metrics.source_up.labels(self.source.name).set(1)
         while not stop.is_set():
             try:
                 page = await self.source.fetch(cursor)
             except (SourceStopped, SourceMisconfigured) as error:
-                up.set(0)
                 self._failed(error, "stopped")
                 log.error("source stopped: it needs a person", source=self.source.name, why=str(error))  # noqa: TRY400  # the sentence is the whole story
+                await self._stopped()
                 break
             except RetryLater as error:
                 await self._wait_after(error, error.after, stop)
@@ -93,7 +100,7 @@ class Listener:
                 self.health.state = "finished"
                 break
             if self._flooded():
-                up.set(0)
+                await self._stopped()
                 break
             if page.wait > 0:
                 await _sleep(page.wait, stop)
@@ -103,7 +110,7 @@ class Listener:
         self._backoff.reset()
         self.health.state, self.health.detail = "listening", ""
         now = self._clock()
-        self._feel(len(page.records), now)
+        await self._feel(len(page.records), now)
         if page.records:
             self.health.last_post_at = now
             self._metrics.source_last_post.labels(self.source.name).set(now.timestamp())
@@ -116,7 +123,12 @@ class Listener:
         if not self.source.finite and (page.wait > 0 or not page.records):
             self.idle.set()
 
-    def _feel(self, posts: int, now: datetime) -> None:
+    async def _stopped(self) -> None:
+        self._metrics.source_up.labels(self.source.name).set(0)
+        if not self.source.finite:
+            await self._tell(troubles.stopped(self.source.name, self.health.detail, self._clock()))
+
+    async def _feel(self, posts: int, now: datetime) -> None:
         """Note how many posts came, and say when it is strange that none do, and when they come again."""
         if self.source.finite:
             return
@@ -129,6 +141,10 @@ class Listener:
                 log.warning("a source is silent", source=self.source.name, why=self.health.silence)
             else:
                 log.info("a source is heard again", source=self.source.name)
+                self._told = 0
+        if silence and (alert := troubles.silent(self.source.name, silence, now)).reason.observed > self._told:
+            self._told = int(alert.reason.observed)
+            await self._tell(alert)
 
     def _flooded(self) -> bool:
         if self.health.refused_in_a_row < self._refusal_limit:
@@ -143,7 +159,7 @@ class Listener:
 
     async def _wait_after(self, error: Exception, after: float | None, stop: asyncio.Event) -> None:
         self._failed(error, "retrying")
-        self._feel(0, self._clock())
+        await self._feel(0, self._clock())
         delay = self._backoff.next_delay() if after is None else after
         why = self.health.detail
         log.warning("source will be asked again", source=self.source.name, why=why, seconds=round(delay, 1))
