@@ -21,6 +21,7 @@ from tests.networks.vk_push import (
     message,
     person,
     post,
+    removal,
     update,
     vk_push,
 )
@@ -32,6 +33,13 @@ CALLBACK: dict[str, Any] = {
 }  # fmt: skip
 LONGPOLL: dict[str, Any] = {"kind": "vk", "via": "longpoll", "name": "page", "group": GROUP, "token": SECRET}
 STREAM: dict[str, Any] = {"kind": "vk", "via": "stream", "name": "stream", "token": SECRET}
+SPOTS = {
+    "": ("wall_reply", "post_id", "post_owner_id"),
+    "photo": ("photo_comment", "photo_id", "photo_owner_id"),
+    "video": ("video_comment", "video_id", "video_owner_id"),
+    "market": ("market_comment", "item_id", "market_owner_id"),
+    "topic": ("board_post", "topic_id", "topic_owner_id"),
+}
 EDITED = "Aurora Air, and now in other words"
 
 
@@ -56,16 +64,14 @@ def happenings() -> tuple[list[dict[str, Any]], set[str]]:
 
 
 def changed(native_id: str, act: str) -> dict[str, Any]:
-    """The event that something was edited or deleted. Posts cannot be: they were said to be comments' and photos'."""
+    """The event that a comment was edited or deleted. Of posts VK does not tell that."""
     place, _, number = native_id.rpartition("_r")
-    if place.startswith(("photo", "video", "market", "topic")):
-        what = next(name for name in ("photo", "video", "market", "topic") if place.startswith(name))
-        item = int(place.rpartition("_")[2])
-        kind = "board_post" if what == "topic" else f"{what}_comment"
-        where = {f"{'item' if what == 'market' else what}_id": item}
-        owner = {f"{what}_owner_id": -GROUP} if act == "edit" or what == "topic" else {"owner_id": -GROUP}
-        return update(f"{kind}_{act}", comment(int(number), NOW, EDITED, **where, **owner))
-    return update(f"wall_reply_{act}", comment(int(number), NOW, EDITED, post_id=70, owner_id=-GROUP))
+    kind, item, owner = SPOTS[place.partition("-")[0]]
+    if act == "delete":
+        there = owner if kind == "board_post" else "owner_id"
+        return update(f"{kind}_delete", removal(int(number), **{item: int(place.rpartition("_")[2]), there: -GROUP}))
+    told = comment(int(number), NOW, EDITED, **{item: int(place.rpartition("_")[2]), owner: -GROUP})
+    return update(f"{kind}_edit", told)
 
 
 def fresh(count: int, after: int, at: float) -> tuple[list[dict[str, Any]], list[str]]:
@@ -156,8 +162,9 @@ async def _stream(folder: Path) -> AsyncIterator[Rig]:
                 "comment", {"post_owner_id": -GROUP, "post_id": 70, "comment_id": 9}, NOW - 200, HOSTILE_TEXT
             ),
             "13_5": heard(
-                "share", {"post_owner_id": 13, "post_id": 5, "shared_post_id": 70}, NOW - 100, "Aurora Air" + HTML_BOMB,
-                shared_post_text="Aurora Air is late", shared_post_creation_time=int(NOW - 300),
+                "share", {"post_owner_id": 13, "post_id": 5, "shared_post_id": 70}, NOW - 100,
+                "Aurora Air" + HTML_BOMB, shared_post_text="Aurora Air is late",
+                shared_post_creation_time=int(NOW - 300),
             ),
             "topic-501_33_r7": heard(
                 "topic_post", {"topic_owner_id": -GROUP, "topic_id": 33, "topic_post_id": 7}, NOW - 90, "x" * 200_000

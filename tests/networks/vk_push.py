@@ -27,6 +27,31 @@ HOSTILE_FRAMES = (b"\x00\xff<<<", b'{"code": 100, "event": 7}', b'{"code": 100, 
 _MOST_RULES, _MOST_WORDS, _LONGEST_VALUE, _LONGEST_TAG = 300, 100, 4096, 256
 
 
+_ACTS = ("new", "edit", "restore", "delete")
+SETTINGS = (
+    *(
+        f"{what}_{act}"
+        for what in ("wall_reply", "photo_comment", "video_comment", "market_comment")
+        for act in _ACTS
+    ),
+    *(f"board_post_{act}" for act in _ACTS),
+    *(f"message_{what}" for what in ("new", "reply", "edit", "allow", "deny", "read", "typing_state")),
+    *(f"donut_subscription_{what}" for what in ("create", "prolonged", "expired", "cancelled", "price_changed")),
+    *(
+        "wall_post_new",
+        "wall_repost",
+        "wall_schedule_post_new",
+        "wall_schedule_post_delete",
+        "photo_new",
+        "video_new",
+    ),
+    *("audio_new", "market_order_new", "market_order_edit", "lead_forms_new", "poll_vote_new", "user_block"),
+    *("user_unblock", "group_join", "group_leave", "group_officers_edit", "group_change_photo"),
+    *("group_change_settings", "message_reaction_event", "donut_money_withdraw", "donut_money_withdraw_error"),
+)
+"""The events that a community switches on and off, one by one."""
+
+
 class VkPush(ScriptedServer):
     """VK as it pushes. `hears` is what is told to the next that listens to the stream, then said at once."""
 
@@ -45,7 +70,7 @@ class VkPush(ScriptedServer):
         self.kept_from = 0
         self.ts_as_text = True
         self.poll_patience = 0.05
-        self.polls_on = dict.fromkeys(("wall_post_new", "wall_reply_new", "message_new"), 1)
+        self.polls_on = {name: int(name in {"wall_post_new", "wall_reply_new", "message_new"}) for name in SETTINGS}
         self.confirmation = "c0nf1rm"
         self._news = asyncio.Event()
         self.answers = {
@@ -87,16 +112,19 @@ class VkPush(ScriptedServer):
         self.streams.clear()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
+        try:
             asked = await _read(reader)
             if asked.path == "/poll":
                 await self._patience(asked)
-            refused = self._answer(asked)
-            if asked.path == "/stream/" and refused.status == 101:
+            told = self._answer(asked)
+            if asked.path == "/stream/" and told.status == 101:
                 await self._stream(asked, reader, writer)
             else:
-                await _write(writer, refused)
-        writer.close()
+                await _write(writer, told)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return
+        finally:
+            writer.close()
 
     def _told(self, asked: Asked) -> Told:
         if asked.path != "/stream/":
@@ -364,6 +392,11 @@ def post(
 def comment(number: int, at: float, text: str, *, author: int = 9001, **place: Any) -> dict[str, Any]:
     """A comment; `place` says where (post_id, post_owner_id, topic_id, ...)."""
     return {"id": number, "from_id": author, "date": int(at), "text": text, **place}
+
+
+def removal(number: int, **place: int) -> dict[str, Any]:
+    """What is told of a comment that is deleted. Of a wall's VK names who did it otherwise than elsewhere."""
+    return {"id": number, "user_id": 9001, "deleter_id": 9001, **place}
 
 
 def message(number: int, at: float, text: str, *, author: int = 9001, **other: Any) -> dict[str, Any]:

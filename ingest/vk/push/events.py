@@ -63,10 +63,12 @@ def read_envelope(raw: bytes) -> Update:
 
 
 def people_of(update: Update) -> set[int]:
-    """Whose names the event needs; the community's own is always among them."""
+    """Whose names the event needs: with the writer's, the community's own."""
     try:
         told = _object(update)
     except Refused:
+        return set()
+    if update.type not in KNOWN or update.type.endswith("_delete"):
         return set()
     found = {told.get(field) for field in _PEOPLE} | {-update.group_id}
     return {number for number in found if isinstance(number, int) and number}

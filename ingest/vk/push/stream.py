@@ -178,9 +178,10 @@ class StreamSource:
             self._opening = self._opening or asyncio.create_task(host.listen(self._config.stream_id))
             try:
                 self._socket = await asyncio.shield(self._opening)
-            finally:
-                if self._opening.done():
-                    self._opening = None
+            except Exception:
+                self._opening = None
+                raise
+            self._opening = None
             self._tell_of_gap(place)
 
     async def _found(self) -> Host:

@@ -87,6 +87,8 @@ def read_event(raw: bytes) -> Event:
 
 def people_of(event: Event) -> set[int]:
     """Whose names the event needs."""
+    if event.action == "delete":
+        return set()
     return {event.author.id, event.event_id.post_owner_id, event.event_id.topic_owner_id} - {0}
 
 
