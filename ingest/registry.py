@@ -18,5 +18,6 @@ SOURCES = registry(
     Integration("ok", "ingest.ok", "Odnoklassniki: topics and comments of groups, and messages to one of them"),
     Integration("discourse", "ingest.discourse", "Discourse forums: all that is written, or what the search finds"),
     Integration("lemmy", "ingest.lemmy", "Lemmy: posts and comments of an instance, or what its search finds"),
+    Integration("googleplus", "ingest.googleplus", "Google+ (closed in 2019): the archive of Takeout", verified="n/a"),
 )
 """By kind. Each module offers `Config` and `build(config, *, client, clock) -> Source`."""
