@@ -125,6 +125,7 @@ class Comments:
         native_id = comment_id(chain.owner, chain.post, look.id)
         unseen = look.id > self._last and native_id not in turn.progress.recent
         chain.found += unseen
+        chain.news = max(chain.news, min(look.date, turn.now))
         if not isinstance(read, DeadLetter):
             chain.top = max(chain.top, look.id)
         if look.id in chain.left:
@@ -141,7 +142,7 @@ def settle(turn: Turn) -> None:
         turn.replace(job)
         key = post_id(job.owner, job.post)
         before = turn.progress.talks.get(key, Talk(turn.now))
-        news = turn.now if job.found else before.news
+        news = max(before.news, job.news)
         turn.progress.talks[key] = Talk(turn.now, news, job.shown, max(before.last, job.top))
         if job.whole:
             for comment in job.left:

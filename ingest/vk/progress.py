@@ -46,7 +46,7 @@ class Query(Struct, omit_defaults=True):
 
 
 class Talk(Struct, array_like=True):
-    """The comments under a post: when they were thought of, when the last new ones came, how many VK showed then.
+    """The comments under a post: when they were thought of, when the latest was written, how many VK showed then.
 
     Comments up to id `last` were given. A count of -1: they are not for us.
     """
@@ -61,8 +61,9 @@ class Job(Struct, omit_defaults=True):
     """A call that is to be made, and what the calls of its chain before it have brought.
 
     `of` is the wall or query it belongs to. `top` and `low` are the largest and smallest id seen so far; `want` is
-    how many unseen comments are expected and `found` how many were there; `whole` means that all are looked at again,
-    and `left` holds the remembered comments that were not there yet. `ids` are posts to be looked at again.
+    how many unseen comments are expected, `found` how many were there, the latest of them written at `news`; `whole`
+    means that all are looked at again, and `left` holds the remembered comments that were not there yet. `ids` are
+    posts to be looked at again.
     """
 
     ask: Ask
@@ -79,6 +80,7 @@ class Job(Struct, omit_defaults=True):
     shown: int = 0
     want: int = 0
     found: int = 0
+    news: int = 0
     whole: bool = False
     left: list[int] = []
     ids: list[str] = []

@@ -1,0 +1,475 @@
+"""Walls and their comments, as they change while they are read."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import pytest
+
+from domain.dead_letter import DeadLetter
+from domain.errors import RetryLater, SourceMisconfigured, SourceStopped
+from domain.post import Post, Record
+from ingest.source import Source
+from ingest.vk.progress import due_again
+from tests.kit.cases_vk import ADA, AURORA, BOB, CITY, NOW, listening
+from tests.kit.ingest import NOON, SECRET, Clock
+from tests.networks.vk import Fault
+
+
+class Reader:
+    """Reads on as the runtime does, from one cursor to the next."""
+
+    def __init__(self, make: Callable[[], Source], clock: Clock) -> None:
+        self.make, self.clock, self.source = make, clock, make()
+        self.cursor: bytes | None = None
+        self.posts: list[Post] = []
+        self.letters: list[DeadLetter] = []
+        self.troubles: list[str] = []
+
+    async def read(self, *, fresh: bool = False) -> list[Post]:
+        """Until nothing is left to be asked now; `fresh` takes a new source for each page, as after a crash."""
+        before = len(self.posts)
+        for _ in range(300):
+            self.source = self.make() if fresh else self.source
+            page = await self.source.fetch(self.cursor)
+            self.cursor = page.cursor
+            self.posts += [record.post for record in page.records]
+            self.letters += page.dead_letters
+            self.troubles += page.troubles
+            if page.wait or page.exhausted:
+                break
+        else:
+            pytest.fail("it never rests")
+        return self.posts[before:]
+
+    async def later(self, seconds: float) -> list[Post]:
+        """Let time pass and read."""
+        self.clock.advance(seconds)
+        return await self.read()
+
+    @property
+    def ids(self) -> set[str]:
+        return {post.native_id for post in self.posts}
+
+
+async def test_posts_that_arrive_while_we_page_shift_the_pages_and_none_is_lost_or_repeated() -> None:
+    async with listening() as (vk, clock, made):
+        first = {vk.post(AURORA, f"post {n}", NOW - 40_000 + n) for n in range(450)}
+        late: set[str] = set()
+        vk.arriving = [lambda: late.update(vk.post(AURORA, "late", NOW) for _ in range(7))] * 5
+        reader = Reader(lambda: made(communities=["auroraair"]), clock)
+        await reader.read()
+        assert first <= reader.ids
+        assert len(reader.posts) == len(reader.ids)
+        await reader.later(60)
+        assert reader.ids == first | late
+        assert len(reader.posts) == len(reader.ids)
+
+
+async def test_posts_that_are_deleted_while_we_page_pull_none_past_us() -> None:
+    async with listening() as (vk, clock, made):
+        names = [vk.post(AURORA, f"post {n}", NOW - 40_000 + n) for n in range(450)]
+        gone = names[-100:]
+
+        def delete() -> None:
+            for name in gone[-60:]:
+                vk.remove(name)
+            del gone[-60:]
+
+        vk.arriving = [delete]
+        reader = Reader(lambda: made(communities=["auroraair"]), clock)
+        await reader.read(fresh=True)
+        assert reader.ids >= set(names[:350])
+
+
+async def test_a_pinned_post_is_old_yet_first_and_stops_nothing() -> None:
+    async with listening() as (vk, clock, made):
+        pinned = vk.post(AURORA, "Welcome", NOW - 90 * 86_400, is_pinned=1)
+        names = {vk.post(AURORA, f"post {n}", NOW - 4_000 + n) for n in range(120)}
+        reader = Reader(lambda: made(communities=["auroraair"]), clock)
+        await reader.read()
+        assert reader.ids == names
+        new = vk.post(AURORA, "new", NOW + 30)
+        assert [post.native_id for post in await reader.later(60)] == [new]
+        vk.thing(new)["is_pinned"], vk.thing(pinned)["is_pinned"] = 1, 0
+        newest = vk.post(AURORA, "newest", NOW + 90)
+        assert [post.native_id for post in await reader.later(60)] == [newest]
+
+
+async def test_a_known_wall_costs_one_request_for_all_communities() -> None:
+    async with listening() as (vk, clock, made):
+        vk.post(AURORA, "post", NOW - 4_000)
+        vk.post(CITY, "post", NOW - 4_000)
+        reader = Reader(made, clock)
+        await reader.read()
+        before = len(vk.server.asked)
+        assert await reader.later(60) == []
+        assert [asked.path for asked in vk.server.asked[before:]] == ["/method/execute"]
+        assert dict(vk.per_method) == {"wall.get": 4}
+
+
+async def test_a_token_that_may_not_bundle_asks_one_by_one() -> None:
+    async with listening() as (vk, clock, made):
+        names = {vk.post(wall, "post", NOW - 4_000) for wall in (AURORA, CITY)}
+        vk.faults["execute"] = 15
+        reader = Reader(made, clock)
+        await reader.read()
+        assert reader.ids == names
+        methods = [asked.path.removeprefix("/method/") for asked in vk.server.asked]
+        assert methods == ["execute", "wall.get", "wall.get"]
+        single = Reader(lambda: made(batch=1), clock)
+        await single.read()
+        assert single.ids == names
+
+
+async def test_more_than_vk_answers_at_once_is_asked_for_in_smaller_parts() -> None:
+    async with listening() as (vk, clock, made):
+        names = {vk.post(wall, f"post {n}", NOW - 4_000) for wall in (AURORA, CITY) for n in range(30)}
+        vk.faults["execute"] = 13
+        reader = Reader(made, clock)
+        await reader.read()
+        assert reader.ids == names
+
+
+async def test_a_method_that_takes_too_long_is_asked_for_half() -> None:
+    async with listening() as (vk, clock, made):
+        names = {vk.post(AURORA, f"post {n}", NOW - 4_000) for n in range(200)}
+        honest = vk.methods["wall.get"]
+
+        def slow(params: dict[str, str]) -> Any:
+            if int(params["count"]) > 25:
+                raise Fault(36)
+            return honest(params)
+
+        vk.methods["wall.get"] = slow
+        reader = Reader(lambda: made(communities=["auroraair"]), clock)
+        await reader.read()
+        assert reader.ids == names
+        vk.faults["wall.get"] = 36
+        with pytest.raises(RetryLater):
+            await reader.later(60)
+
+
+async def test_a_comment_is_addressed_to_the_page_and_answers_what_it_stands_under() -> None:
+    async with listening() as (vk, clock, made):
+        post = vk.post(AURORA, "We fly", NOW - 600)
+        question = vk.comment(post, "Do you?", NOW - 500, by=ADA)
+        number = int(question.rpartition("_r")[2])
+        answer = vk.comment(post, "We do", NOW - 400, by=AURORA, thread=number)
+        thanks = vk.comment(post, "Thanks", NOW - 300, by=ADA, thread=number, to=int(answer.rpartition("_r")[2]))
+        visitor = vk.post(AURORA, "Where is my bag?", NOW - 200, by=BOB)
+        reader = Reader(made, clock)
+        await reader.read()
+        told = {one.native_id: (one.account, one.addressed, one.reply_to) for one in reader.posts}
+        assert told == {
+            post: ("vk:auroraair", "", ""),
+            question: ("vk:ada_l", "vk:auroraair", post),
+            answer: ("vk:auroraair", "", question),
+            thanks: ("vk:ada_l", "vk:auroraair", answer),
+            visitor: (f"vk:id{BOB}", "vk:auroraair", ""),
+        }
+
+
+async def test_all_comments_of_a_long_discussion_come_with_their_threads() -> None:
+    async with listening() as (vk, clock, made):
+        post = vk.post(AURORA, "Ask us", NOW - 6_000)
+        names = {post}
+        for number in range(230):
+            top = vk.comment(post, f"q {number}", NOW - 5_000 + number, by=ADA)
+            inner = int(top.rpartition("_r")[2])
+            names |= {top}
+            names |= {vk.comment(post, f"a {n}", NOW - 4_000, by=BOB, thread=inner) for n in range(number % 15)}
+        vk.arriving = [lambda: names.add(vk.comment(post, "late", NOW - 10, by=BOB))] * 6
+        reader = Reader(made, clock)
+        await reader.read(fresh=True)
+        await reader.later(60)
+        assert reader.ids == names
+        assert len(reader.posts) == len(names)
+
+
+async def test_a_new_answer_in_an_old_thread_deep_down_is_found() -> None:
+    async with listening() as (vk, clock, made):
+        post = vk.post(AURORA, "Ask us", NOW - 40_000)
+        deep = vk.comment(post, "the first question", NOW - 39_000, by=ADA)
+        inner = int(deep.rpartition("_r")[2])
+        for n in range(14):
+            vk.comment(post, f"an answer {n}", NOW - 38_000, by=BOB, thread=inner)
+        for n in range(330):
+            vk.comment(post, f"question {n}", NOW - 37_000 + n, by=BOB)
+        reader = Reader(made, clock)
+        await reader.read()
+        new = vk.comment(post, "at last", NOW + 30, by=AURORA, thread=inner)
+        found = await reader.later(60)
+        assert new in {one.native_id for one in found}
+        assert {one.native_id for one in found} <= {new, deep, post}
+
+
+async def test_a_quiet_discussion_costs_no_calls() -> None:
+    async with listening() as (vk, clock, made):
+        vk.comment(vk.post(AURORA, "Ask us", NOW - 20_000), "why?", NOW - 19_000, by=ADA)
+        reader = Reader(made, clock)
+        await reader.read()
+        assert vk.per_method["wall.getComments"] == 1
+        for _ in range(10):
+            await reader.later(60)
+        assert vk.per_method["wall.getComments"] <= 2
+
+
+async def test_comments_come_under_an_old_pinned_post_but_not_those_from_before_the_backlog() -> None:
+    async with listening() as (vk, clock, made):
+        pinned = vk.post(AURORA, "Complaints here", NOW - 90 * 86_400, is_pinned=1)
+        vk.comment(pinned, "long ago", NOW - 80 * 86_400, by=ADA)
+        young = vk.comment(pinned, "today", NOW - 600, by=ADA)
+        reader = Reader(made, clock)
+        await reader.read()
+        assert reader.ids == {young}
+        newer = vk.comment(pinned, "now", NOW + 30, by=BOB)
+        assert [post.native_id for post in await reader.later(60)] == [newer]
+
+
+async def test_without_comments_none_are_asked_for() -> None:
+    async with listening() as (vk, clock, made):
+        post = vk.post(AURORA, "Ask us", NOW - 600)
+        vk.comment(post, "why?", NOW - 500, by=ADA)
+        reader = Reader(lambda: made(comments=False), clock)
+        await reader.read()
+        assert reader.ids == {post}
+        assert "wall.getComments" not in vk.per_method
+
+
+async def test_edits_come_at_once_counters_more_rarely_with_age_and_deletions_soon() -> None:
+    async with listening() as (vk, clock, made):
+        old, young = vk.post(AURORA, "old", NOW - 80_000), vk.post(AURORA, "young", NOW - 600)
+        reader = Reader(made, clock)
+        await reader.read()
+        for name in (young, old):
+            vk.thing(name)["views"] = {"count": 400}
+        told = await reader.later(300)
+        assert [(post.native_id, post.engagement.views) for post in told] == [(young, 400)]
+        vk.thing(old)["text"], vk.thing(old)["edited"] = "old, corrected", NOW + 310
+        told = await reader.later(60)
+        assert [(post.native_id, post.text) for post in told] == [(old, "old, corrected")]
+        assert told[0].version == f"{NOW + 310}"
+        vk.remove(young)
+        told = await reader.later(60)
+        assert [(post.native_id, post.deleted) for post in told] == [(young, True)]
+        assert await reader.later(7_200) == []
+
+
+async def test_posts_that_left_the_first_page_are_looked_at_by_their_ids() -> None:
+    async with listening() as (vk, clock, made):
+        names = [vk.post(AURORA, f"post {n}", NOW - 30_000 + n * 100) for n in range(250)]
+        reader = Reader(lambda: made(communities=["auroraair"]), clock)
+        await reader.read()
+        vk.thing(names[3])["text"] += ", corrected"
+        vk.thing(names[3])["edited"] = NOW
+        vk.thing(names[7])["likes"]["count"] = 99
+        vk.remove(names[5])
+        told = {post.native_id: post for post in await reader.later(3_600)}
+        assert told.keys() >= {names[3], names[5], names[7]}
+        assert (told[names[5]].deleted, told[names[7]].engagement.likes) == (True, 99)
+
+
+async def test_comments_that_were_edited_or_deleted_are_told() -> None:
+    async with listening() as (vk, clock, made):
+        post = vk.post(AURORA, "Ask us", NOW - 6_000)
+        first, second, third = (vk.comment(post, f"q {n}", NOW - 5_000 + n, by=ADA) for n in range(3))
+        inner = vk.comment(post, "inner", NOW - 4_000, by=BOB, thread=int(first.rpartition("_r")[2]))
+        reader = Reader(made, clock)
+        await reader.read()
+        vk.thing(second)["text"] = "q 1, corrected"
+        vk.thing(third).update({"deleted": True, "text": ""})
+        vk.remove(inner)
+        told = {one.native_id: (one.text, one.deleted) for one in await reader.later(3_600)}
+        del told[first], told[post]
+        assert told == {second: ("q 1, corrected", False), third: ("", True), inner: ("", True)}
+        assert await reader.later(3_600) == []
+
+
+async def test_a_post_that_lost_its_words_is_gone() -> None:
+    async with listening() as (vk, clock, made):
+        post = vk.post(AURORA, "words", NOW - 600)
+        reader = Reader(made, clock)
+        await reader.read()
+        vk.thing(post)["text"] = ""
+        assert [(one.native_id, one.deleted) for one in await reader.later(60)] == [(post, True)]
+
+
+async def test_refreshing_ends_when_a_post_is_old() -> None:
+    async with listening() as (vk, clock, made):
+        for n in range(150):
+            vk.post(AURORA, f"post {n}", NOW - 7_200 + n)
+        reader = Reader(lambda: made(refresh_hours=6), clock)
+        await reader.read()
+        await reader.later(3 * 3_600)
+        assert vk.per_method["wall.getById"]
+        await reader.later(3 * 3_600)
+        asked = vk.per_method["wall.getById"]
+        await reader.later(3 * 3_600)
+        assert vk.per_method["wall.getById"] == asked
+
+
+async def test_when_the_calls_of_walls_are_used_up_comments_and_known_posts_go_on() -> None:
+    async with listening() as (vk, clock, made):
+        post = vk.post(AURORA, "Ask us", NOW - 6_000)
+        reader = Reader(lambda: made(communities=["auroraair"]), clock)
+        await reader.read()
+        vk.faults["wall.get"] = 29
+        comment = vk.comment(post, "why?", NOW, by=ADA)
+        vk.post(AURORA, "unseen", NOW)
+        told = await reader.later(3_600)
+        assert {one.native_id for one in told} == {post, comment}
+        assert len(reader.troubles) == 1
+        assert "wall.get is not called for 480 min; the rest goes on" in reader.troubles[0]
+        vk.faults.clear()
+        assert vk.per_method["wall.get"] == 2
+        await reader.later(3_600)
+        assert vk.per_method["wall.get"] == 2
+        assert {one.text for one in await reader.later(8 * 3_600)} >= {"unseen"}
+        assert len(reader.troubles) == 1
+
+
+async def test_the_calls_of_a_day_last_the_day() -> None:
+    async with listening() as (vk, _, made):
+        vk.post(AURORA, "post", NOW - 600)
+        source = made(calls_per_day={"wall.get": 100})
+        page = await source.fetch(None)
+        page = await source.fetch(page.cursor)
+        assert page.wait == 2 * 86_400 / 80
+
+
+@pytest.mark.parametrize("code", [15, 18, 19, 30, 203, 100, 113, 125, 9_999])
+async def test_a_wall_that_is_closed_to_us_is_told_and_the_others_go_on(code: int) -> None:
+    async with listening() as (vk, clock, made):
+        vk.post(AURORA, "secret", NOW - 600)
+        shown = vk.post(CITY, "news", NOW - 600)
+        vk.faults["wall.get auroraair"] = code
+        reader = Reader(made, clock)
+        await reader.read()
+        assert reader.ids == {shown}
+        assert len(reader.troubles) == 1
+        assert reader.troubles[0].startswith("auroraair: ")
+        for _ in range(5):
+            await reader.later(60)
+        assert vk.per_method["wall.get"] == 7
+        vk.faults.clear()
+        assert [post.text for post in await reader.later(3_600)] == ["secret"]
+
+
+@pytest.mark.parametrize(
+    ("code", "order"),
+    [(15, SourceStopped), (100, SourceMisconfigured), (9_999, RetryLater)]
+)  # fmt: skip
+async def test_when_no_wall_is_left_the_source_says_so(code: int, order: type[Exception]) -> None:
+    async with listening() as (vk, _, made):
+        vk.faults["wall.get"] = code
+        with pytest.raises(order, match="nothing that `vk` is to read can be read"):
+            await made().fetch(None)
+
+
+async def test_a_flooded_call_is_not_repeated_and_the_others_go_on() -> None:
+    async with listening() as (vk, clock, made):
+        late, shown = vk.post(AURORA, "late", NOW - 600), vk.post(CITY, "news", NOW - 600)
+        vk.faults["wall.get auroraair"] = 9
+        reader = Reader(made, clock)
+        await reader.read()
+        assert reader.ids == {shown}
+        assert vk.per_method["wall.get"] == 2
+        vk.faults.clear()
+        await reader.later(60)
+        assert reader.ids == {shown, late}
+
+
+@pytest.mark.parametrize(("code", "letters"), [(15, 0), (212, 0), (100, 1), (9_999, 0)])
+async def test_comments_that_are_closed_to_us_are_left_for_a_day(code: int, letters: int) -> None:
+    async with listening() as (vk, clock, made):
+        post = vk.post(AURORA, "Ask us", NOW - 600)
+        comment = vk.comment(post, "why?", NOW - 500, by=ADA)
+        vk.faults[f"wall.getComments {post}"] = code
+        reader = Reader(lambda: made(communities=["auroraair"]), clock)
+        await reader.read()
+        assert reader.ids == {post}
+        assert [letter.where for letter in reader.letters] == [post] * letters
+        assert reader.troubles == []
+        vk.faults.clear()
+        await reader.later(3_600)
+        assert vk.per_method["wall.getComments"] == 1
+        await reader.later(86_400)
+        assert reader.ids == {post, comment}
+
+
+async def test_history_goes_back_to_its_date_in_any_number_of_pages_and_ends() -> None:
+    async with listening() as (vk, clock, made):
+        names = [vk.post(AURORA, f"post {n}", NOW - (500 - n) * 86_400 // 4) for n in range(500)]
+        comments = [vk.comment(name, "so?", NOW - 60, by=ADA) for name in names[::50]]
+        past = Reader(lambda: made(communities=["auroraair"]).history(NOON - timedelta(days=50), name="past"), clock)
+        await past.read(fresh=True)
+        assert past.ids == {*names[-200:], *comments[-4:]}
+        assert {(post.origin, post.source) for post in past.posts} == {("backfill", "past")}
+        live = Reader(lambda: made(backlog_hours=1_200), clock)
+        await live.read()
+        versions = {(post.native_id, post.version) for post in live.posts}
+        assert {(post.native_id, post.version) for post in past.posts} <= versions
+
+
+async def test_check_says_whose_token_it_is_and_what_is_shown() -> None:
+    async with listening() as (vk, _, made):
+        vk.post(AURORA, "post", NOW)
+        vk.post(CITY, "post", NOW)
+        told = await made().check()
+        assert told == "VK takes a service token and shows Aurora Air (auroraair), City talk (club502)"
+        vk.tokens[SECRET] = vk.users[ADA]
+        vk.faults["wall.get -502"] = 15
+        told = await made(batch=1).check()
+        assert told.startswith("VK takes a user token of Ada Lovelace and shows Aurora Air (auroraair); it does not")
+        assert "club502 (wall.get: VK says 15" in told
+        vk.faults["wall.get"] = 15
+        with pytest.raises(SourceStopped, match="15"):
+            await made().check()
+
+
+async def test_a_refused_post_can_be_read_again() -> None:
+    async with listening() as (vk, clock, made):
+        post = vk.post(AURORA, "Ask us", NOW - 600)
+        vk.thing(post)["date"] = "yesterday"
+        other = vk.post(AURORA, "We fly", NOW - 500)
+        comment = vk.comment(other, "why?", NOW - 400, by=ADA)
+        vk.thing(comment)["date"] = "yesterday"
+        source = made()
+        reader = Reader(lambda: source, clock)
+        await reader.read()
+        assert len(reader.letters) == 2
+        for letter in reader.letters:
+            again = source.reread(letter)
+            assert isinstance(again, DeadLetter)
+            assert again.id == letter.id
+            raw = letter.raw.replace(b'"yesterday"', b"1790000000")
+            mended = source.reread(msgspec.structs.replace(letter, raw=raw))
+            assert isinstance(mended, Record)
+            assert mended.post.native_id in {post, comment}
+            assert mended.post.addressed in {"", "vk:auroraair"}
+
+
+def test_looks_grow_rarer_with_age() -> None:
+    def looks(since: int, until: int) -> int:
+        return sum(due_again(0, one, other) for one, other in pairwise(range(since, until, 60)))
+
+    assert looks(0, 3_600) in {11, 12}
+    assert looks(3_600, 7_200) in {8, 9}
+    assert looks(12 * 3_600, 24 * 3_600) in {8, 9}
+    assert looks(47 * 3_600, 48 * 3_600) <= 1
+
+
+async def test_what_is_remembered_has_a_limit() -> None:
+    async with listening() as (vk, clock, made):
+        for n in range(2_400):
+            vk.post(AURORA, f"post {n}", NOW - 5_000 + n)
+        reader = Reader(lambda: made(communities=["auroraair"]), clock)
+        await reader.read()
+        assert len(reader.ids) == 2_400
+        assert reader.cursor is not None
+        assert len(msgspec.json.decode(reader.cursor)["recent"]) == 2_000
+        assert len(reader.cursor) < 150_000
+        assert {post.native_id for post in await reader.later(60)} <= reader.ids
