@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
 from urllib.parse import parse_qs, urlsplit
+from weakref import WeakSet
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class ScriptedServer:
         self.asked: list[Asked] = []
         self.answers: dict[str, Told | Answerer] = {}
         self.override: Told | Answerer | None = None
+        self.open: WeakSet[asyncio.StreamWriter] = WeakSet()
         self._random = Random(7)
 
     def at(self, path: str) -> str:
@@ -65,6 +67,7 @@ class ScriptedServer:
         return answer if isinstance(answer, Told) else answer(asked)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open.add(writer)
         try:
             asked = await _read(reader)
             told = self._answer(asked)
@@ -106,6 +109,9 @@ async def scripted_server() -> AsyncIterator[ScriptedServer]:
             task.cancel()
         await asyncio.gather(*serving, return_exceptions=True)
         await server.wait_closed()
+        for writer in scripted.open:  # a caller that hung up in the middle leaves one that still has bytes to send
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
 
 async def _read(reader: asyncio.StreamReader) -> Asked:

@@ -1,0 +1,199 @@
+"""`via = "webhook"`: changes of a page's feed, mentions of it, recommendations and messages, as Meta brings them."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from msgspec import Struct
+
+from domain.dead_letter import RAW_LIMIT, DeadLetter
+from ingest.deliveries import COMMIT_WAIT, IDLE_WAIT
+from ingest.facebook.config import Config
+from ingest.facebook.pages import COMMENT_FIELDS, POST_FIELDS, RIGHTS, meet
+from ingest.facebook.parse import (
+    NETWORK,
+    Person,
+    Written,
+    is_on_page,
+    read_comment,
+    read_post,
+    record,
+    reviewed,
+)
+from ingest.graph.answers import NotAllowed, ObjectGone, decode
+from ingest.graph.api import Graph, segment
+from ingest.graph.inbox import Entry, InboxSource, Outcome
+from ingest.graph.messages import read_message
+from ingest.graph.tokens import TokenWatch
+from ingest.graph.wall import Place, Reading
+from ingest.graph.words import moment
+from ingest.http import PoliteClient
+from ingest.markup import clean
+from ingest.recent import deletion
+
+_POSTS = frozenset({"post", "status", "photo", "video", "share", "link", "album", "event", "note", "reel"})
+_FIELDS = frozenset({"feed", "mention", "ratings"})
+_WRITTEN = frozenset({"add", "edited", "edit", "update", "unhide", "unblock"})
+_AWAY = frozenset({"remove", "delete", "hide", "block"})
+
+
+class _Link(Struct):
+    permalink_url: str = ""
+
+
+class _Value(Struct, rename={"by": "from"}):
+    item: str = ""
+    verb: str = ""
+    post_id: str = ""
+    comment_id: str = ""
+    parent_id: str = ""
+    message: str | None = None
+    created_time: int | float | str = 0
+    by: Person | None = None
+    sender_id: str | int = ""
+    sender_name: str = ""
+    post: _Link | None = None
+    permalink_url: str = ""
+    open_graph_story_id: str = ""
+    reviewer_id: str | int = ""
+    reviewer_name: str = ""
+    review_text: str | None = None
+    recommendation_type: str | None = None
+    rating: int | None = None
+
+
+class Unread(Struct, frozen=True):
+    """A change that names an object without its words: they must be asked for. `under` is the post of a comment."""
+
+    id: str
+    under: str = ""
+
+
+class PageChanges:
+    """See `ingest.graph.inbox.Changes`. `graph` is None without a token: then pages are known by their numbers."""
+
+    object = "page"
+
+    def __init__(self, source: str, graph: Graph | None, *, clock: Callable[[], datetime]) -> None:
+        self._source, self._graph, self._clock = source, graph, clock
+        self._met: dict[str, Place] = {}
+
+    async def read(self, entry: Entry) -> list[Outcome]:
+        """Read all changes of one page."""
+        place = await self._place(clean(str(entry.id)))
+        outcomes: list[Outcome | None] = []
+        for change in entry.changes:
+            raw = bytes(change.value)
+            found = read_change(raw, self._reading(place, change.field), said_at=entry.time)
+            outcomes.append(await self._asked(found, place) if isinstance(found, Unread) else found)
+        messages = self._reading(place, "messages")
+        outcomes += [read_message(bytes(raw), messages) for raw in entry.messaging]
+        return [one for one in outcomes if one is not None]
+
+    def reread(self, letter: DeadLetter) -> Outcome:
+        """Read a change or a message of a dead letter again."""
+        number, handle, field, *_ = [*letter.where.split(), "", "", ""]
+        place = Place(network=NETWORK, id=number, handle="" if handle == "-" else handle)
+        reading = Reading(place=place, edge=field, source=letter.source, at=letter.at)
+        if field == "messages":
+            return read_message(letter.raw, reading) or letter
+        found = read_change(letter.raw, reading, said_at=letter.at.timestamp())
+        return letter if found is None or isinstance(found, Unread) else found
+
+    async def _place(self, number: str) -> Place:
+        """Say who a page is; what cannot be asked for is known by its number."""
+        known = self._met.get(number)
+        if known is None and self._graph is not None:
+            try:
+                known = await meet(self._graph, number, ask="id,name,username,followers_count")
+            except (ObjectGone, NotAllowed):
+                known = None
+        self._met[number] = known or Place(network=NETWORK, id=number)
+        return self._met[number]
+
+    async def _asked(self, unread: Unread, place: Place) -> Outcome | None:
+        if self._graph is None:
+            return None
+        fields = COMMENT_FIELDS if unread.under else POST_FIELDS
+        try:
+            body = await self._graph.get_raw(segment(unread.id), {"fields": fields})
+        except (ObjectGone, NotAllowed):
+            return None
+        reading = self._reading(place, f"comments {unread.under}" if unread.under else "feed")
+        found = read_comment(body, reading, under=unread.under) if unread.under else read_post(body, reading)
+        return found.outcome
+
+    def _reading(self, place: Place, edge: str) -> Reading:
+        return Reading(place=place, edge=edge, source=self._source, at=self._clock())
+
+
+def read_change(raw: bytes, reading: Reading, *, said_at: float) -> Outcome | Unread | None:
+    """Read the value of a change; None for what is nothing to read (reactions, a photo alone).
+
+    `said_at` is when Meta told it (unix seconds), for a change without a time of its own.
+    """
+    try:
+        value = decode(raw, _Value)
+        at = moment(value.created_time or said_at)
+    except ValueError as error:
+        return reading.letter("bad_change", f"not a change: {error}", raw) if reading.edge in _FIELDS else None
+    written = _written(value, at, reading)
+    if written is None or value.verb not in _WRITTEN | _AWAY:
+        return None
+    if not written.id:
+        return reading.letter("bad_change", "the change names no post and no comment", raw)
+    if value.verb in _AWAY:
+        return deletion(NETWORK, clean(written.id), source=reading.source, at=reading.at, raw=raw[:RAW_LIMIT])
+    if value.message is None and value.verb != "add" and written.kind != "review":
+        return Unread(written.id, value.post_id if written.kind == "comment" else "")
+    return record(written, raw, reading)
+
+
+def _written(value: _Value, at: datetime, reading: Reading) -> Written | None:
+    """Say what a change speaks of; None for reactions and the like."""
+    if reading.edge == "ratings" and value.item == "rating":
+        return reviewed(
+            reading.place,
+            story=value.open_graph_story_id,
+            by=Person(str(value.reviewer_id), value.reviewer_name),
+            at=at,
+            text=value.review_text,
+            word=value.recommendation_type,
+            rating=value.rating,
+        )
+    is_comment = value.item == "comment"
+    if reading.edge not in _FIELDS or not (is_comment or value.item in _POSTS):
+        return None
+    parent = "" if is_comment or value.parent_id in {value.post_id, reading.place.id} else value.parent_id
+    return Written(
+        id=value.comment_id if is_comment else value.post_id,
+        at=at,
+        text=value.message or "",
+        kind="comment" if is_comment else "repost" if parent else "post",
+        by=value.by or Person(str(value.sender_id), value.sender_name),
+        url=value.permalink_url or (value.post.permalink_url if value.post else ""),
+        reply_to=(value.parent_id or value.post_id) if is_comment else "",
+        repost_of=parent,
+        on_page=is_on_page(value.post_id, reading.place),
+    )
+
+
+def webhook_source(
+    config: Config,
+    *,
+    client: PoliteClient,
+    clock: Callable[[], datetime],
+    commit_wait: float = COMMIT_WAIT,
+    idle_wait: float = IDLE_WAIT,
+) -> InboxSource:
+    """Make the source."""
+    graph = Graph(config, client=client, clock=clock) if config.token else None
+    return InboxSource(
+        config,
+        config.name,
+        PageChanges(config.name, graph, clock=clock),
+        watch=TokenWatch(config, graph, clock=clock) if graph else None,
+        wanted=(*RIGHTS, "pages_manage_metadata"),
+        clock=clock,
+        commit_wait=commit_wait,
+        idle_wait=idle_wait,
+    )

@@ -1,0 +1,1 @@
+"""What Facebook and Instagram have in common: the Graph API, its errors, limits, tokens, lists and webhooks."""
