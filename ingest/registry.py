@@ -11,6 +11,7 @@ SOURCES = registry(
     Integration("rss", "ingest.rss", "RSS, Atom and JSON Feed: news, blogs, forums"),
     Integration("hackernews", "ingest.hackernews", "Hacker News stories and comments"),
     Integration("vk", "ingest.vk", "VKontakte: walls and comments, search, the stream, events of own communities"),
+    Integration("telegram", "ingest.telegram", "Telegram: chats a bot is in, and public channels and groups"),
     Integration("x", "ingest.x", "X: posts as they are written, or by search, within a spending cap"),
     Integration("youtube", "ingest.youtube", "YouTube: comments of channels and videos, and of videos found by search"),
     Integration("appstore", "ingest.appstore", "The App Store: reviews of an app, by its feed or by App Store Connect"),

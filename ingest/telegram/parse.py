@@ -255,7 +255,7 @@ def name_of(chat: Chat) -> str:
 def _kind(message: Message) -> PostKind:
     if message.chat.type == "private":
         return "message"
-    if _reply_to(message) or _in_thread(message):
+    if message.chat.type != "channel" and (_reply_to(message) or _in_thread(message)):
         return "comment"
     return "repost" if message.forward_origin is not None else "post"
 

@@ -10,7 +10,10 @@ from typing import Any
 
 from ingest.telegram import Config
 from ingest.telegram.bot import BotSource
+from ingest.telegram.channels import ChannelsSource
 from ingest.telegram.push import PushedSource
+from ingest.telegram.words import CHANNEL as CHANNEL_NUMBER
+from ingest.telegram.words import channel_id
 from tests.kit.ingest import (
     HOSTILE_TEXT,
     HTML_BOMB,
@@ -23,6 +26,7 @@ from tests.kit.ingest import (
     polite_client,
 )
 from tests.kit.scripted_http import Told
+from tests.networks import telegram_mtproto as mtproto
 from tests.networks.telegram import (
     CHANNEL,
     DISCUSSION,
@@ -38,6 +42,10 @@ from tests.networks.telegram import (
 TOKEN = f"700001:{SECRET}"
 BOT_CONFIG: dict[str, Any] = {"kind": "telegram", "name": "tg", "token": TOKEN}
 PUSHED_CONFIG: dict[str, Any] = {**BOT_CONFIG, "via": "webhook", "secret": SECRET}
+READING_CONFIG: dict[str, Any] = {
+    "kind": "telegram", "name": "tg", "via": "mtproto", "api_id": 1, "api_hash": SECRET, "session": SECRET,
+    "channels": ["@CityTalk", "https://t.me/flyers"],
+}  # fmt: skip
 TAGS_AS_TYPED = HTML_BOMB.partition("<script")[0]
 """In Telegram a tag is what its author typed, and stays so."""
 FAILURES: dict[Failure, Told] = {
@@ -148,6 +156,64 @@ async def _pushed(_: Path) -> AsyncIterator[Rig]:
         await asyncio.gather(*sending, return_exceptions=True)
 
 
+@asynccontextmanager
+async def _reading(_: Path) -> AsyncIterator[Rig]:
+    clock = Clock()
+    telegram, expected = mtproto.Telegram(), set[str]()
+    telegram.add(mtproto.channel(mtproto.CHAT, "City talk, the chat", None, broadcast=False))
+    telegram.add(
+        mtproto.channel(mtproto.CITY, "City talk", "CityTalk", broadcast=True), members=5_200, linked=mtproto.CHAT
+    )
+    telegram.add(mtproto.channel(mtproto.FLYERS, "Flyers", "flyers", broadcast=False), members=310)
+    at = NOON - timedelta(hours=1)
+    for n in range(1, 131):
+        post = mtproto.message(mtproto.CITY, n, f"Aurora Air gate {n} is closed", at, post=True, views=n)
+        telegram.write(post)
+        telegram.mirrored(post, n)
+        if n % 40 == 0:
+            for number in range(500 + n, 505 + n):
+                telegram.comment(post, number, "Same here", at)
+    group = [HOSTILE_TEXT, TAGS_AS_TYPED, "Aurora Air " * 20_000, "half \ud83d a letter and \x00", "late again"]
+    telegram.write(*(mtproto.message(mtproto.FLYERS, n, text, at) for n, text in enumerate(group, 1)))
+    for where, there in telegram.written.items():
+        expected |= {f"{channel_id(where)}_{number}" for number in there if where != mtproto.CHAT or number > 500}
+    for n in (20, 21):
+        broken = mtproto.message(mtproto.FLYERS, n, "no time", at)
+        broken.date = None
+        telegram.write(broken)
+    telegram.write(mtproto.message(mtproto.FLYERS, 22, "", at))
+    config = Config.model_validate({**READING_CONFIG, "per_minute": 60_000})
+
+    def publish(count: int) -> list[str]:
+        first = max(telegram.written[mtproto.CITY]) + 1
+        numbers = range(first, first + count)
+        telegram.write(*(mtproto.message(mtproto.CITY, n, "Again!", clock(), post=True) for n in numbers))
+        return [f"{channel_id(mtproto.CITY)}_{n}" for n in numbers]
+
+    def fail(failure: Failure | None) -> None:
+        telegram.failure = failure
+
+    def edit(native_id: str) -> None:
+        chat, _, number = native_id.partition("_")
+        one = telegram.written[CHANNEL_NUMBER - int(chat)][int(number)]
+        one.message, one.edit_date = "On time!", clock()
+
+    def delete(native_id: str) -> None:
+        chat, _, number = native_id.partition("_")
+        del telegram.written[CHANNEL_NUMBER - int(chat)][int(number)]
+
+    yield Rig(
+        make=lambda: ChannelsSource(config, open_connection=telegram.connect, clock=clock),
+        clock=clock,
+        expected=expected,
+        unreadable=2,
+        publish=publish,
+        fail=fail,
+        edit=edit,
+        delete=delete,
+    )
+
+
 CASES = (
     SourceCase(
         kind="telegram", way="bot", start=_asking, config=BOT_CONFIG, replays=False, quiet=3, key=True, edits=True
@@ -155,4 +221,8 @@ CASES = (
     SourceCase(
         kind="telegram", way="webhook", start=_pushed, config=PUSHED_CONFIG, replays=False, http=False, quiet=2
     ),
-)
+    SourceCase(
+        kind="telegram", way="mtproto", start=_reading, config=READING_CONFIG, quiet=2, key=True, edits=True,
+        deletions=True, history=True,
+    ),
+)  # fmt: skip
