@@ -67,7 +67,8 @@ class Facebook(GraphNetwork):
 
     def edit(self, id_: str) -> None:
         """Change a text."""
-        self.thing(id_).text += " (corrected)"
+        thing = self.thing(id_)
+        thing.text = f"Corrected: {thing.text}"
 
     def find(self, path: str, asked: Asked) -> dict[str, Any] | None:
         """Answer for the page, its lists, a post's comments, or any object."""
