@@ -195,15 +195,15 @@ class Walker:
             for lead in found.leads
             if lead.at >= walk.until and lead.native_id not in at.recent and lead.native_id not in at.refused
         }
-        after = self._remember(at, records, {**at.known, **found.known}, [letter.id[:12] for letter in letters], now)
-        after.asking = {**self._absent(found, at, walk), **leads}
+        asking = {**self._absent(found, at, walk), **leads}
         walk = replace(
             walk,
             place=found.place,
             top=max(walk.top, min(found.newest or 0, unix)),
             low=walk.low if found.low is None else found.low,
         )
-        after.walk = walk
+        at = replace(at, asking=asking, walk=walk)
+        after = self._remember(at, records, {**at.known, **found.known}, [letter.id[:12] for letter in letters], now)
         if found.place and (found.oldest is None or found.oldest >= walk.until):
             return Page(records=records, dead_letters=letters, cursor=b""), after
         after.upto = {**after.upto, target: max(at.upto.get(target, walk.until), walk.top)}
@@ -270,7 +270,10 @@ class Walker:
         self, at: Progress, records: list[Record], known: dict[str, Known], refused: list[str], now: datetime
     ) -> Progress:
         unix = int(now.timestamp())
-        newest = min(at.upto.values(), default=unix) - OVERLAP
+        reached = dict(at.upto)
+        if at.walk and at.walk.left and at.walk.top:
+            reached.setdefault(at.walk.left[0], at.walk.top)
+        newest = min(reached.values(), default=unix) - OVERLAP  # of a quiet listing the last post stays known
         since = min(horizon(now, self._refresh), datetime.fromtimestamp(newest, now.tzinfo))
         recent = remembered(at.recent, records, since=since, most=self._most)
         kept = {**at.refused, **dict.fromkeys(refused, unix)}
