@@ -14,7 +14,7 @@ SOURCES = registry(
     Integration("telegram", "ingest.telegram", "Telegram: chats a bot is in, and public channels and groups"),
     Integration("x", "ingest.x", "X: posts as they are written, or by search, within a spending cap"),
     Integration("youtube", "ingest.youtube", "YouTube: comments of channels and videos, and of videos found by search"),
-    Integration("facebook", "ingest.facebook", "Facebook: posts, comments, recommendations and messages of your pages"),
+    Integration("facebook", "ingest.facebook", "Facebook: posts, comments, reviews and messages of your pages"),
     Integration("instagram", "ingest.instagram", "Instagram: comments on your media, hashtags, mentions, messages"),
     Integration("appstore", "ingest.appstore", "The App Store: reviews of an app, by its feed or by App Store Connect"),
     Integration("googleplay", "ingest.googleplay", "Google Play: reviews of one's own apps"),
