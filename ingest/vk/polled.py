@@ -24,7 +24,7 @@ from ingest.vk.checking import Try, checked
 from ingest.vk.config import Config
 from ingest.vk.orders import Closed, Flooded, NoSuch, QuotaReached
 from ingest.vk.parse import read_comment, read_post
-from ingest.vk.people import People
+from ingest.vk.people import People, author
 from ingest.vk.progress import Job, Progress, Query, Wall
 from ingest.vk.turn import Turn
 
@@ -162,11 +162,15 @@ class PolledSource(ABC):
             return int(self._history.timestamp())
         return turn.now - int(self._config.backlog_hours * 3_600)
 
-    def _people(self, listing: Listing, owner: int = 0) -> People:
-        """Who wrote; the owner of a wall is kept for `reread`."""
-        people = listing.people(self._config.site)
-        if owner in people:
-            self._owners[owner] = people[owner]
+    def _people(self, listing: Listing, wall: Wall | None = None) -> People:
+        """Who wrote, and whose wall it is: VK does not tell that beside comments of others."""
+        people = dict(listing.people(self._config.site))
+        if wall is not None and wall.owner:
+            if wall.owner in people:
+                wall.handle = people[wall.owner].handle
+            elif wall.handle:
+                people[wall.owner] = Author(id=str(wall.owner), handle=wall.handle)
+            self._owners[wall.owner] = author(wall.owner, people, site=self._config.site)
         return people
 
     def _ready(self, turn: Turn) -> list[Job]:
@@ -199,7 +203,8 @@ class PolledSource(ABC):
                 if isinstance(answer, SourceError):
                     raise answer
                 self._take(job, call, read_listing(answer), turn)
-                self._bad.pop(job.of, None)
+                if job.ask in _BEGINS:
+                    self._bad.pop(job.of, None)
             except (Flooded, QuotaReached) as held:  # it stays in the queue
                 self._tell(call.method, held.after or 0.0, turn)
                 continue

@@ -25,12 +25,14 @@ Ask = Literal["wall", "comments", "thread", "posts", "end", "news", "found"]
 class Wall(Struct, omit_defaults=True):
     """A wall, or a query on a wall. Posts up to id `last` were given, of those written from `since` on.
 
-    `owner` is whose it is, 0 before VK said so; the wall was looked at when it was `looked` and is again at `due`.
+    `owner` is whose it is, 0 before VK said so, and `handle` what VK calls that; the wall was looked at when it was
+    `looked` and is again at `due`.
     """
 
     since: int
     last: int = 0
     owner: int = 0
+    handle: str = ""
     looked: int = 0
     due: int = 0
     done: bool = False

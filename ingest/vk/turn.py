@@ -36,8 +36,10 @@ class Turn:
         known = self.progress.recent.get(native_id)
         if isinstance(read, DeadLetter):
             return (new or known is not None) and self.refuse(read)
-        if read is None or read.post.deleted:
-            return self.lose(native_id, raw=read.raw if read else b"")
+        if read is None:
+            return known is not None and self._lost([native_id], b"")
+        if read.post.deleted:
+            return self.lose(native_id, raw=read.raw)
         looks = seen(read.post)
         changed = known is not None and (known.version != looks.version or (counters and known != looks))
         if not (changed or (known is None and new)):
@@ -47,11 +49,16 @@ class Turn:
         return True
 
     def lose(self, native_id: str, *, raw: bytes = b"") -> bool:
-        """Say that a post is gone, if it was given."""
-        if self.progress.recent.pop(native_id, None) is None:
-            return False
-        self.records.append(gone(native_id, source=self.source, at=self.at, raw=raw))
-        return True
+        """Say that a post is gone, and the comments under it, as far as they were given."""
+        recent = self.progress.recent
+        names = [name for name in recent if name.startswith(f"{native_id}_r")]
+        return self._lost(names + ([native_id] if native_id in recent else []), raw)
+
+    def _lost(self, names: list[str], raw: bytes) -> bool:
+        for name in names:
+            del self.progress.recent[name]
+            self.records.append(gone(name, source=self.source, at=self.at, raw=raw))
+        return bool(names)
 
     def refuse(self, letter: DeadLetter) -> bool:
         """Hand a dead letter on, once."""

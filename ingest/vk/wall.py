@@ -48,7 +48,8 @@ class WallSource(PolledSource):
             progress.jobs[:] = [job for job in progress.jobs if job.ask != "wall" or job.offset]
         queued = {job.of for job in progress.jobs if job.ask == "wall"}
         for name in self._config.communities:
-            wall = progress.walls.setdefault(name, Wall(since=since, owner=owner_of(name)))
+            owner = owner_of(name)
+            wall = progress.walls.setdefault(name, Wall(since=since, owner=owner, handle="" if owner else name))
             if wall.done or wall.due > turn.now or name in queued:
                 continue
             if held and not self.finite:
@@ -68,7 +69,7 @@ class WallSource(PolledSource):
     def _take(self, job: Job, call: Call, listing: Listing, turn: Turn) -> None:
         wall = turn.progress.walls[job.of]
         if job.ask in {"comments", "thread"}:
-            people = self._people(listing, wall.owner)
+            people = self._people(listing, wall)
             found = Comments(job, listing, wall=wall, people=people, turn=turn, site=self._config.site)
             turn.replace(job, found.take())
         elif job.ask == "posts":
@@ -100,7 +101,7 @@ class WallSource(PolledSource):
         again: bool = False,
     ) -> list[Job]:  # fmt: skip
         """Give the posts that are new or changed; return the calls for their comments."""
-        people, following, old = self._people(listing, wall.owner), list[Job](), 0
+        people, following, old = self._people(listing, wall), list[Job](), 0
         for raw, look in looks:
             read = read_post(
                 raw, people, source=self.name, at=turn.at, site=self._config.site, origin=self._origin

@@ -288,13 +288,14 @@ class Vk:
         return {"count": len(found), "items": items, **(self._people(items) if params.get("extended") == "1" else {})}
 
     def _people(self, items: Iterable[Any]) -> Thing:
+        """Those who wrote; whose wall it is only where that wrote too."""
         numbers: set[int] = set()
         known = {*self.users, *(-number for number in self.groups)}
         for item in items:
             if isinstance(item, dict):
                 inner = item.get("thread", {}).get("items", [])
                 for one in [item, *inner, *item.get("copy_history", [])]:
-                    numbers |= {one.get("owner_id", 0), one.get("from_id", 0)} & known
+                    numbers |= {one.get("from_id", 0)} & known
         return {
             "profiles": [self.users[number] for number in sorted(numbers) if number > 0],
             "groups": [self.groups[-number] for number in sorted(numbers) if number < 0],

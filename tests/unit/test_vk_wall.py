@@ -172,6 +172,18 @@ async def test_a_comment_is_addressed_to_the_page_and_answers_what_it_stands_und
         }
 
 
+async def test_whose_wall_it_is_is_known_where_vk_tells_only_who_commented() -> None:
+    async with listening() as (vk, clock, made):
+        post = vk.post(AURORA, "We fly", NOW - 600)
+        vk.thing(vk.comment(post, "Do you?", NOW - 500, by=ADA))["owner_id"] = 0
+        vk.comment(vk.post(CITY, "News", NOW - 600), "Yes?", NOW - 400, by=ADA)
+        reader = Reader(lambda: made(communities=["club501", "club502"]), clock)
+        await reader.read(fresh=True)
+        assert {one.addressed for one in reader.posts} == {"", "vk:auroraair", "vk:club502"}
+        assert reader.cursor is not None
+        assert msgspec.json.decode(reader.cursor)["walls"]["club501"]["handle"] == "auroraair"
+
+
 async def test_all_comments_of_a_long_discussion_come_with_their_threads() -> None:
     async with listening() as (vk, clock, made):
         post = vk.post(AURORA, "Ask us", NOW - 6_000)
@@ -288,13 +300,27 @@ async def test_comments_that_were_edited_or_deleted_are_told() -> None:
         assert await reader.later(3_600) == []
 
 
-async def test_a_post_that_lost_its_words_is_gone() -> None:
+async def test_a_post_that_lost_its_words_is_gone_but_not_the_comments_under_it() -> None:
     async with listening() as (vk, clock, made):
-        post = vk.post(AURORA, "words", NOW - 600)
+        post, picture = vk.post(AURORA, "words", NOW - 600), vk.post(AURORA, "", NOW - 500)
+        comments = {vk.comment(one, "so?", NOW - 400, by=ADA) for one in (post, picture)}
         reader = Reader(made, clock)
         await reader.read()
+        assert reader.ids == {post, *comments}
         vk.thing(post)["text"] = ""
         assert [(one.native_id, one.deleted) for one in await reader.later(60)] == [(post, True)]
+
+
+async def test_with_a_post_the_comments_under_it_are_gone() -> None:
+    async with listening() as (vk, clock, made):
+        vk.post(AURORA, "another", NOW - 700)
+        post = vk.post(AURORA, "words", NOW - 600)
+        comment = vk.comment(post, "so?", NOW - 400, by=ADA)
+        reader = Reader(made, clock)
+        await reader.read()
+        vk.remove(comment)
+        vk.remove(post)
+        assert {(one.native_id, one.deleted) for one in await reader.later(60)} == {(post, True), (comment, True)}
 
 
 async def test_refreshing_ends_when_a_post_is_old() -> None:
