@@ -5,6 +5,7 @@ from datetime import datetime
 
 from ingest.http import PoliteClient
 from ingest.rss.config import Config
+from ingest.rss.pushed import PushedSource
 from ingest.rss.source import RssSource
 from ingest.source import Source
 
@@ -13,4 +14,5 @@ __all__ = ["Config", "build"]
 
 def build(config: Config, *, client: PoliteClient, clock: Callable[[], datetime]) -> Source:
     """Make the source that reads the configured feeds."""
-    return RssSource(config, client=client, clock=clock)
+    feeds = RssSource(config, client=client, clock=clock)
+    return PushedSource(config, feeds, client=client, clock=clock) if config.public_url else feeds

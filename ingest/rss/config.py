@@ -2,10 +2,12 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from domain.errors import SourceMisconfigured
 from ingest.addresses import split
+
+SHORTEST_SECRET = 16
 
 
 class Config(BaseModel):
@@ -31,7 +33,29 @@ class Config(BaseModel):
         default=24, ge=0, description="entries older than that at the first look are history and wake nobody"
     )
 
-    @field_validator("url", "urls")
+    public_url: str = Field(
+        default="",
+        repr=False,
+        description="address at which /webhooks/NAME of this process is reached from outside: then feeds that name a "
+        "hub (WebSub) are heard at once",
+    )
+    secret: SecretStr | None = Field(
+        default=None, description="with public_url: any long text; what hubs sign with is made from it"
+    )
+    lease_seconds: int = Field(
+        default=864_000, ge=300, description="with public_url: how long a hub is asked to tell us"
+    )
+    pushed_every: float = Field(
+        default=21_600, ge=5, description="with public_url: seconds between looks at a feed while its hub tells us"
+    )
+    waiting_posts: int = Field(
+        default=5_000,
+        ge=1,
+        le=1_000_000,
+        description="with public_url: more posts than this wait: hubs send again later",
+    )
+
+    @field_validator("url", "urls", "public_url")
     @classmethod
     def _readable(cls, given: str | tuple[str, ...]) -> str | tuple[str, ...]:
         for address in (given,) if isinstance(given, str) else given:
@@ -45,6 +69,15 @@ class Config(BaseModel):
     def _names_a_feed(self) -> Self:
         if not self.feeds:
             raise ValueError('no feed is named: add url = "https://..." or urls = ["https://...", "https://..."]')
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_told(self) -> Self:
+        pushing = {"secret", "lease_seconds", "pushed_every", "waiting_posts"} & self.model_fields_set
+        if pushing and not self.public_url:
+            raise ValueError(f"{', '.join(sorted(pushing))} goes with public_url: hubs must be able to reach us")
+        if self.public_url and (self.secret is None or len(self.secret.get_secret_value()) < SHORTEST_SECRET):
+            raise ValueError(f"public_url needs secret, a text of at least {SHORTEST_SECRET} characters")
         return self
 
     @property

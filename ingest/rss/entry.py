@@ -33,11 +33,16 @@ class Unreadable(Struct, frozen=True, kw_only=True):
 
 
 class Feed(Struct, frozen=True, kw_only=True):
-    """A whole feed. `pause` is how many seconds it asks readers to stay away, 0 if it does not say."""
+    """A whole feed. `pause` is how many seconds it asks readers to stay away, 0 if it does not say.
+
+    `hub` is who tells of its news (WebSub), `itself` the address by which the hub knows it; both as they are written.
+    """
 
     title: str = ""
     lang: str = ""
     pause: float = 0.0
+    hub: str = ""
+    itself: str = ""
     entries: list[Entry]
     unreadable: list[Unreadable]
 

@@ -21,6 +21,8 @@ class _Author(Struct):
 
 class _Document(Struct):
     items: list[msgspec.Raw]
+    feed_url: Any = None
+    hubs: Any = None
     version: str = ""
     title: str = ""
     language: str = ""
@@ -60,6 +62,8 @@ def read_json_feed(body: bytes, *, url: str) -> Feed:
     return Feed(
         title=document.title,
         lang=document.language,
+        hub=_hub(document.hubs),
+        itself=document.feed_url if isinstance(document.feed_url, str) else "",
         entries=[entry for entry in found if isinstance(entry, Entry)],
         unreadable=[entry for entry in found if isinstance(entry, Unreadable)]
         + ([too_many(left_out)] if left_out > 0 else []),
@@ -87,6 +91,12 @@ def _read(raw: bytes, *, url: str) -> Entry | Unreadable:
         raw=raw[:RAW_LIMIT],
     )
     return sound(entry)
+
+
+def _hub(hubs: Any) -> str:
+    told = [hub for hub in hubs if isinstance(hub, dict)] if isinstance(hubs, list) else []
+    named = [hub.get("url") for hub in told if str(hub.get("type", "")).lower() == "websub"]
+    return next((url for url in named if isinstance(url, str)), "")
 
 
 def _id(given: str | float) -> str:

@@ -20,6 +20,7 @@ from ingest.rss.entry import Feed, Unreadable
 from ingest.rss.parse import read_feed
 from ingest.rss.posts import Reading, records
 from ingest.rss.schedule import max_age, next_interval
+from ingest.rss.websub import discover
 
 _ACCEPTED = "application/rss+xml, application/atom+xml, application/feed+json, application/xml;q=0.9, */*;q=0.8"
 _NOT_MODIFIED, _NOT_FOUND, _GONE = 304, 404, 410
@@ -33,7 +34,8 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 class Place(Struct, frozen=True, omit_defaults=True):
     """Where one feed stands. `seen` maps hashes of ids to hashes of versions of the entries it held lately.
 
-    `interval` is in seconds, `moved` the address it has moved to for good, `read` whether it was ever read.
+    `interval` is in seconds, `moved` the address it has moved to for good, `read` whether it was ever read. `hub`
+    tells of its news and knows it as `topic`, where pushes are wanted.
     """
 
     etag: str = ""
@@ -43,6 +45,8 @@ class Place(Struct, frozen=True, omit_defaults=True):
     next_at: datetime = BEGINNING
     interval: float = 0.0
     seen: dict[str, str] = {}
+    hub: str = ""
+    topic: str = ""
 
 
 class Look(Struct, frozen=True):
@@ -90,6 +94,16 @@ class FeedReader:
         except Refused as refused:
             raise SourceMisconfigured(refused.detail) from None
 
+    async def pushed(self, feed: str, body: bytes, *, content_type: str) -> Look:
+        """Read what a hub sent of a feed: the same posts in the same versions as a look would give."""
+        try:
+            found = await asyncio.to_thread(read_feed, body, content_type=content_type, url=feed)
+        except Refused as refused:
+            unread = Unreadable(reason=refused.reason, detail=refused.detail, where="pushed", raw=body[:RAW_LIMIT])
+            return Look(Place(), [], [self._letter(feed, unread)])
+        letters = [self._letter(feed, unread) for unread in found.unreadable]
+        return Look(Place(), records(found, self._reading(feed, history_before=None)), letters)
+
     def label(self, feed: str) -> str:
         """Name a feed by its number in config and its site; the rest of the address may hold a token."""
         return f"feed {self._config.feeds.index(feed) + 1} ({site(feed)})"
@@ -122,16 +136,10 @@ class FeedReader:
 
     def _news(self, feed: str, place: Place, answer: Answer, found: Feed) -> Look:
         now = self._clock()
-        reading = Reading(
-            address=feed,
-            source=self._config.name,
-            network=self._config.network,
-            lang=self._config.lang,
-            collected_at=now,
-            history_before=None if place.read else now - timedelta(hours=self._config.backlog_hours),
-        )
-        held = {_short(r.post.native_id): (r.post.version[:12], r) for r in records(found, reading)}
-        refused = {_short(u.reason, u.raw.hex()): u for u in found.unreadable}
+        before = None if place.read else now - timedelta(hours=self._config.backlog_hours)
+        reading = self._reading(feed, history_before=before)
+        held = {short(r.post.native_id): (r.post.version[:12], r) for r in records(found, reading)}
+        refused = {short(u.reason, u.raw.hex()): u for u in found.unreadable}
         fresh = [record for key, (version, record) in held.items() if place.seen.get(key) != version]
         letters = [self._letter(feed, unread) for key, unread in refused.items() if key not in place.seen]
         seen = {key: version for key, (version, _) in held.items()} | dict.fromkeys(refused, "")
@@ -142,13 +150,26 @@ class FeedReader:
             read=True,
             seen=_remember(place.seen, seen),
         )
+        if self._config.public_url:
+            hub, topic = discover(answer, found)
+            place = replace(place, hub=hub, topic=topic)
         asked = max(found.pause, max_age(answer.headers))
         return Look(self._later(place, news=bool(fresh), asked=asked), fresh, letters)
+
+    def _reading(self, feed: str, *, history_before: datetime | None) -> Reading:
+        return Reading(
+            address=feed,
+            source=self._config.name,
+            network=self._config.network,
+            lang=self._config.lang,
+            collected_at=self._clock(),
+            history_before=history_before,
+        )
 
     def _refused(self, feed: str, place: Place, refused: Refused, body: bytes) -> Look:
         """Keep what could not be read as a dead letter, once; the feed's place stays as it was."""
         unread = Unreadable(reason=refused.reason, detail=refused.detail, where="", raw=body[:RAW_LIMIT])
-        key = _short(unread.reason, unread.raw.hex())
+        key = short(unread.reason, unread.raw.hex())
         letters = [] if key in place.seen else [self._letter(feed, unread)]
         place = replace(place, seen=_remember(place.seen, {key: ""}))
         return Look(self._later(place, news=False, asked=0.0), [], letters, f"{self.label(feed)}: {refused.detail}")
@@ -175,7 +196,8 @@ async def _read(answer: Answer) -> Feed:
     return await asyncio.to_thread(read_feed, answer.body, content_type=content_type, url=answer.url)
 
 
-def _short(*parts: str) -> str:
+def short(*parts: str) -> str:
+    """How ids and versions are kept in a cursor."""
     return stable_id(*parts)[:12]
 
 

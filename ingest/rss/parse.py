@@ -51,6 +51,8 @@ def read_feed(body: bytes, *, content_type: str, url: str) -> Feed:
         title=_text(parsed.feed, "title"),
         lang=_string(parsed.feed, "language"),
         pause=_pause(parsed.feed),
+        hub=_link(parsed.feed, "hub"),
+        itself=_link(parsed.feed, "self"),
         entries=[entry for entry in found if isinstance(entry, Entry)],
         unreadable=[entry for entry in found if isinstance(entry, Unreadable)]
         + ([too_many(left_out)] if left_out > 0 else []),
@@ -128,6 +130,11 @@ def _pause(channel: Mapping[str, Any]) -> float:
     times = max(1, int(frequency)) if frequency.isdecimal() else 1
     by_period = _PERIODS.get(_string(channel, "sy_updateperiod").strip().lower(), 0) / times
     return max(int(ttl) * 60.0 if ttl.isdecimal() else 0.0, by_period)
+
+
+def _link(channel: Mapping[str, Any], rel: str) -> str:
+    links = [link for link in _own(channel, "links") or () if isinstance(link, Mapping)]
+    return next((_string(link, "href") for link in links if _string(link, "rel") == rel), "")
 
 
 def _evidence(found: Mapping[str, Any]) -> bytes:

@@ -7,9 +7,12 @@ from itertools import count
 from pathlib import Path
 
 from ingest.rss import Config, build
+from ingest.rss.pushed import PushedSource
+from ingest.rss.source import RssSource
 from tests.kit.feeds import Story, atom, json_feed, rss
 from tests.kit.ingest import HOSTILE_TEXT, HTML_BOMB, NOON, SECRET, Clock, Failure, Rig, SourceCase, polite_client
 from tests.kit.scripted_http import Told, scripted_server
+from tests.networks.websub import Hub, links
 
 SHOWN = 300
 """Stories that a feed shows, the newest first."""
@@ -78,10 +81,47 @@ async def _start(_: Path) -> AsyncIterator[Rig]:
         )
 
 
+PUSHED = {"kind": "rss", "public_url": "https://listen.aurora.example/webhooks/pushed", "secret": SECRET}
+
+
+@asynccontextmanager
+async def _told(_: Path) -> AsyncIterator[Rig]:
+    clock, published = Clock(), count()
+    async with scripted_server() as server, polite_client(clock) as client:
+        hub = Hub(server)
+        stories, topic = _stories("told", 5), server.at("/told")
+        server.answers["/told"] = lambda _: Told(body=rss(stories, channel=links(hub="/hub", topic=topic)))
+        config = Config.model_validate({**PUSHED, "name": "pushed", "url": f"{topic}?token={SECRET}"})
+
+        def make() -> PushedSource:
+            feeds = RssSource(config, client=client, clock=clock)
+            source = PushedSource(config, feeds, client=client, clock=clock, idle_wait=0.1)
+            hub.door = source
+            return source
+
+        def publish(number: int) -> list[str]:
+            fresh = [Story(f"later-{next(published)}", "Aurora Air again", "more", clock()) for _ in range(number)]
+            stories[:0] = fresh
+            hub.publish(topic, rss(fresh, body="<item><guid>empty</guid></item>"))
+            return [f"127.0.0.1/told#{story.id}" for story in fresh]
+
+        def fail(failure: Failure | None) -> None:
+            server.override = FAILURES[failure] if failure else None
+
+        yield Rig(make=make, clock=clock, expected=_native_ids({"/told": stories}), publish=publish, fail=fail)
+        await hub.aclose()
+
+
 CASES = (
     SourceCase(
         kind="rss",
         start=_start,
         config={"kind": "rss", "url": f"https://reader:{SECRET}@news.aurora.example/feed?token={SECRET}"},
+    ),
+    SourceCase(
+        kind="rss",
+        way="pushed",
+        start=_told,
+        config={**PUSHED, "url": f"https://reader:{SECRET}@news.aurora.example/feed?token={SECRET}"},
     ),
 )
