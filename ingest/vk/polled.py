@@ -6,7 +6,7 @@ that was stopped goes on with the next one.
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -33,7 +33,7 @@ MOST_REQUESTS = 8
 MOST_RECORDS = 300
 """Posts in a page after which the answers that are left are asked for again."""
 MOST_BEGUN = 10
-"""Walls and queries that are begun in one bundle: each leads to up to 100 more calls."""
+"""Walls that are looked at for the first time in one bundle: each leads to up to 100 more calls."""
 BAD_AGAIN = 3_600
 """Seconds until what cannot be read is tried again."""
 
@@ -82,6 +82,7 @@ class PolledSource(ABC):
         now = self._clock()
         progress = read_cursor(cursor, Progress, source=self.name)
         progress.started = progress.started or int(now.timestamp())
+        progress.keep(self._names())
         self._api.resume(progress.spent)
         turn = Turn(progress, source=self.name, at=now, origin=self._origin)
         for _ in range(MOST_REQUESTS):
@@ -126,6 +127,10 @@ class PolledSource(ABC):
 
     async def aclose(self) -> None:  # noqa: B027  # there is nothing to do
         """Nothing is held: the client belongs to the application."""
+
+    @abstractmethod
+    def _names(self) -> Collection[str]:
+        """The walls and queries that are configured."""
 
     @abstractmethod
     def _begun(self, progress: Progress) -> Mapping[str, Wall] | Mapping[str, Wall | Query]:
@@ -176,15 +181,16 @@ class PolledSource(ABC):
     def _ready(self, turn: Turn) -> list[Job]:
         """The next jobs that may be asked; tells once what may not."""
         ready: list[Job] = []
-        begun = 0
+        begun, first = self._begun(turn.progress), 0
         for job in turn.progress.jobs:
-            if job.ask == "end" or (job.ask in _BEGINS and begun >= MOST_BEGUN):
+            unknown = job.ask in _BEGINS and not begun[job.of].due
+            if job.ask == "end" or (unknown and first >= MOST_BEGUN):
                 continue
             held = self._asker.held(job)
             if held:
                 self._tell(self._call(job, 1).method, held, turn)
                 continue
-            begun += job.ask in _BEGINS
+            first += unknown
             ready.append(job)
             if len(ready) >= MOST_CALLS:
                 break

@@ -3,6 +3,7 @@
 Times are unix seconds.
 """
 
+from collections.abc import Collection
 from math import log
 from typing import Literal
 
@@ -114,6 +115,12 @@ class Progress(Struct, omit_defaults=True):
     recent: Recent = {}
     jobs: list[Job] = []
     spent: dict[str, Spent] = {}
+
+    def keep(self, names: Collection[str]) -> None:
+        """Forget the walls and queries that are configured no more."""
+        self.walls = {name: wall for name, wall in self.walls.items() if name in names}
+        self.queries = {name: query for name, query in self.queries.items() if name in names}
+        self.jobs = [job for job in self.jobs if not job.of or job.of in names]
 
 
 def due_again(written: int, looked: int, now: int) -> bool:

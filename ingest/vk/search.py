@@ -4,7 +4,7 @@ VK gives at most a thousand posts to a question, and promises neither order nor 
 half hour is read again with each look.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -61,6 +61,9 @@ class SearchSource(PolledSource):
         return SearchSource(
             self._config, client=self._client, clock=self._clock, brands=self._brands, history=since, name=name
         )
+
+    def _names(self) -> Collection[str]:
+        return {*self._queries, *self._on_walls}
 
     def _begun(self, progress: Progress) -> Mapping[str, Wall | Query]:
         return {

@@ -1,6 +1,6 @@
 """`via = "wall"`: the walls of own and watched communities, newest posts first, and the comments there."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,9 @@ class WallSource(PolledSource):
     def history(self, since: datetime, *, name: str) -> "WallSource":
         """What was written on the walls from `since` on, and the comments under it."""
         return WallSource(self._config, client=self._client, clock=self._clock, history=since, name=name)
+
+    def _names(self) -> Collection[str]:
+        return self._config.communities
 
     def _begun(self, progress: Progress) -> Mapping[str, Wall]:
         return {name: progress.walls[name] for name in self._config.communities if name in progress.walls}

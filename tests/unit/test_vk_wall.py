@@ -426,6 +426,20 @@ async def test_comments_that_are_closed_to_us_are_left_for_a_day(code: int, lett
         assert reader.ids == {post, comment}
 
 
+async def test_a_community_that_is_configured_no_more_is_forgotten_and_a_new_one_begun() -> None:
+    async with listening() as (vk, clock, made):
+        for n in range(300):
+            vk.post(AURORA, f"post {n}", NOW - 5_000 + n)
+        new = vk.post(CITY, "news", NOW - 600)
+        page = await made(communities=["auroraair"]).fetch(None)
+        assert page.wait == 0
+        reader = Reader(lambda: made(communities=["club502"]), clock)
+        reader.cursor = page.cursor
+        await reader.read()
+        assert reader.ids == {new}
+        assert msgspec.json.decode(reader.cursor)["walls"].keys() == {"club502"}
+
+
 async def test_history_goes_back_to_its_date_in_any_number_of_pages_and_ends() -> None:
     async with listening() as (vk, clock, made):
         names = [vk.post(AURORA, f"post {n}", NOW - (500 - n) * 86_400 // 4) for n in range(500)]
