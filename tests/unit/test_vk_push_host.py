@@ -27,7 +27,7 @@ async def vk() -> AsyncIterator[VkPush]:
 async def host(vk: VkPush, key: str = KEY) -> AsyncIterator[Host]:
     clock = Clock()
     async with polite_client(clock) as client:
-        yield Host(vk.url.replace("http", "ws"), key, client=client, limiter_key="vk:stream:x", clock=clock)
+        yield Host(vk.url.replace("http", "ws"), key, client=client, limiter_key="vk:stream:x", rate=100, clock=clock)
 
 
 def refusing(code: int, status: int = 400) -> Told:

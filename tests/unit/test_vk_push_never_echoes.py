@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from ingest.http import HttpTransport, PoliteClient
 from ingest.vk.config import Config
 from ingest.vk.push.callback import CallbackSource
 from ingest.vk.push.events import KNOWN
 from tests.kit.cases_vk_push import CALLBACK
-from tests.kit.ingest import SECRET, Clock, polite_client
+from tests.kit.ingest import SECRET, Clock
 from tests.networks.vk_push import GROUP
 
 WORDS = {b"ok", b"later", b"refused", b"unreadable", b"too large", b"c0nf1rm"}
@@ -42,18 +44,23 @@ def _json(told: Any) -> bytes:
 bodies = st.binary() | st.just(b"remove") | anything.map(_json) | events.map(_json)
 
 
-async def _answer(headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
-    async with polite_client(clock := Clock()) as client:
-        source = CallbackSource(
-            Config.model_validate(CALLBACK), client=client, clock=clock, commit_wait=0.001, idle_wait=0.001
-        )
-        return await source.receive(headers, body)
+@pytest.fixture(scope="module")
+def client() -> Iterator[PoliteClient]:
+    """Without a token nobody is asked anything."""
+    client = PoliteClient(HttpTransport(), clock=Clock())
+    yield client
+    asyncio.run(client.aclose())
 
 
 @settings(max_examples=400)
 @given(headers=st.dictionaries(st.text(max_size=20), st.text(max_size=20), max_size=3), body=bodies)
-def test_no_request_makes_the_answer_anything_but_a_fixed_word(headers: dict[str, str], body: bytes) -> None:
-    status, told, answer = asyncio.run(_answer(headers, body))
+def test_no_request_makes_the_answer_anything_but_a_fixed_word(
+    client: PoliteClient, headers: dict[str, str], body: bytes
+) -> None:
+    source = CallbackSource(
+        Config.model_validate(CALLBACK), client=client, clock=Clock(), commit_wait=0.001, idle_wait=0.001
+    )
+    status, told, answer = asyncio.run(source.receive(headers, body))
     assert answer in WORDS
     assert (status == 200) == (answer in {b"ok", b"c0nf1rm"})
     assert set(told) <= {"content-type", "retry-after"}

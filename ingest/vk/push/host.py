@@ -67,15 +67,23 @@ class _Answer(Struct):
 class Host:
     """The host of the stream, with the key that streaming.getServerUrl gave.
 
-    `url` is as of its WebSocket (`wss://streaming.vk.ru`); the rules are at the same host over HTTP.
+    `url` is as of its WebSocket (`wss://streaming.vk.ru`); the rules are at the same host over HTTP, where at most
+    `rate` requests a second are sent.
     """
 
     def __init__(
-        self, url: str, key: str, *, client: PoliteClient, limiter_key: str, clock: Callable[[], datetime]
+        self,
+        url: str,
+        key: str,
+        *,
+        client: PoliteClient,
+        limiter_key: str,
+        rate: float,
+        clock: Callable[[], datetime],
     ) -> None:
         self._url, self._key = url, key
         self._client, self._limiter_key, self._clock = client, limiter_key, clock
-        client.limit(limiter_key, requests=3, seconds=1)
+        client.limit(limiter_key, requests=1, seconds=1 / rate)
 
     @property
     def where(self) -> str:

@@ -63,7 +63,7 @@ class LongPollSource:
         self._server: Server | None = None
         self._question: tuple[str, asyncio.Task[_Heard]] | None = None
         self._limiter_key = f"vk:poll:{stable_id(config.name, str(config.group))[:16]}"
-        client.limit(self._limiter_key, requests=5, seconds=1)
+        client.limit(self._limiter_key, requests=1, seconds=1 / config.rate)
 
     def __repr__(self) -> str:
         return f"LongPollSource(name={self.name!r})"

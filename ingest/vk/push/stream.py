@@ -187,7 +187,14 @@ class StreamSource:
     async def _found(self) -> Host:
         server = decode(await self._api.call("streaming.getServerUrl"), _Server, what="streaming.getServerUrl")
         url = self._config.streaming or address(server.endpoint, tls=self._config.api.startswith("https"))
-        return Host(url, server.key, client=self._client, limiter_key=self._limiter_key, clock=self._clock)
+        return Host(
+            url,
+            server.key,
+            client=self._client,
+            limiter_key=self._limiter_key,
+            rate=self._config.rate,
+            clock=self._clock,
+        )
 
     def _tell_of_gap(self, place: _Place) -> None:
         now, since = self._clock(), self._heard_at
