@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from domain.brand import Brand
 from domain.errors import SourceMisconfigured
 from domain.query import Phrase, phrases
+from ingest.alternatives import side_by_side
 from ingest.x.config import Config
 
 _BARE = re.compile(r"[#@]?\w+")
@@ -27,27 +28,12 @@ def queries(config: Config, brands: Sequence[Brand], *, length: int) -> list[str
     if config.queries:
         return list(config.queries)
     own = [f"{sign}{name}" for name in sorted(accounts(brands)) for sign in ("@", "from:")]
-    terms = dict.fromkeys([*(_term(phrase) for brand in brands for phrase in phrases(brand)), *own])
+    terms = [*(_term(phrase) for brand in brands for phrase in phrases(brand)), *own]
     if not terms:
         raise SourceMisconfigured("there is no [[brand]] to listen for and no `queries` of source x")
     tail = " ".join(word for word in (config.filter.strip(), "" if config.retweets else "-is:retweet") if word)
-    return [_query(group, tail) for group in _groups(list(terms), length - len(_query([], tail)))]
-
-
-def _query(terms: Sequence[str], tail: str) -> str:
-    return f"({' OR '.join(terms)}) {tail}".rstrip()
-
-
-def _groups(terms: Sequence[str], room: int) -> list[list[str]]:
-    """Alternatives side by side, as many in a group as there is room for."""
-    groups: list[list[str]] = [[]]
-    for term in terms:
-        if len(term) > room:
-            raise SourceMisconfigured(f"a phrase of a brand is longer than X takes in a query: {term:.60}...")
-        if len(" OR ".join([*groups[-1], term])) > room:
-            groups.append([])
-        groups[-1].append(term)
-    return groups
+    room = length - len(f"() {tail}")
+    return [f"({alternatives}) {tail}".rstrip() for alternatives in side_by_side(terms, room=room, network="X")]
 
 
 def _term(phrase: Phrase) -> str:
