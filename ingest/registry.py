@@ -13,6 +13,7 @@ SOURCES = registry(
     Integration("vk", "ingest.vk", "VKontakte: walls and comments, search, the stream, events of own communities"),
     Integration("telegram", "ingest.telegram", "Telegram: chats a bot is in, and public channels and groups"),
     Integration("x", "ingest.x", "X: posts as they are written, or by search, within a spending cap"),
+    Integration("reddit", "ingest.reddit", "Reddit: posts and comments of subreddits, and what its search finds"),
     Integration("youtube", "ingest.youtube", "YouTube: comments of channels and videos, and of videos found by search"),
     Integration("facebook", "ingest.facebook", "Facebook: posts, comments, reviews and messages of your pages"),
     Integration("instagram", "ingest.instagram", "Instagram: comments on your media, hashtags, mentions, messages"),
