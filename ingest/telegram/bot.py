@@ -136,11 +136,14 @@ class BotSource:
         offset = None if at.last is None or stale else at.last + 1
         while True:
             try:
-                return await self._ear.api.updates(offset=offset, limit=self._limit, seconds=self._config.long_poll)
+                found = await self._ear.api.updates(offset=offset, limit=self._limit, seconds=self._config.long_poll)
             except AnswerTooLarge:
                 if self._limit == 1:
                     raise
                 self._limit = max(self._limit // 2, 1)
+            else:
+                self._limit = min(self._limit * 2, MOST_UPDATES)
+                return found
 
     def _hang_up(self) -> None:
         """Let go of the open question, or of an answer that was used."""

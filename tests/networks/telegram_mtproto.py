@@ -14,7 +14,9 @@ from ingest.telegram.with_telethon import TelethonConnection
 from tests.kit.ingest import NOON, Failure
 
 CITY, CHAT, FLYERS = 1_234_567_890, 1_700_000_001, 1_600_000_002
-READER = types.User(id=99, is_self=True, first_name="Reader", username="tocsin_reader", phone="77001234567")
+READER = types.User(
+    id=99, is_self=True, access_hash=5, first_name="R.", username="tocsin_reader", phone="77001234567"
+)
 INNA = types.User(id=41, first_name="Inna", last_name="B.", username="inna_b", phone="77007654321")
 
 
@@ -108,15 +110,9 @@ class Telegram:
 
     async def tell(self, update: Any) -> None:
         """Tell everybody who listens what happened, as Telethon hands it on."""
+        update._entities = {INNA.id: INNA}
         for client in self.clients:
-            for callback, builder in client.list_event_handlers():
-                event = builder.build(update, None, READER.id)
-                if event is None:
-                    continue
-                event._entities = {INNA.id: INNA}
-                event._set_client(client)
-                if builder.filter(event):
-                    await callback(event)
+            await client._dispatch_update(update)
 
     def reply(self, request: Any) -> Any:
         """Answer a question, or misbehave."""
