@@ -67,15 +67,17 @@ class AppStoreConnect:
     async def check(self) -> str:
         """Ask for a page of each app."""
         told: list[str] = []
+        refused = 0
         for app in self.listings:
             try:
                 listed = await self.page(app, "")
             except Unavailable as error:
-                if len(self.listings) == 1:
-                    raise SourceStopped(error.sentence) from None
                 told.append(error.sentence)
+                refused += 1
             else:
                 told.append(f"{app}: {len(listed.reviews)} reviews on the first page")
+        if refused == len(self.listings):
+            raise SourceStopped("; ".join(told))
         return f"App Store Connect key {self._key_id} reads " + "; ".join(told)
 
     async def _ask(self, path: str, params: dict[str, str | int] | dict[str, str]) -> Answer:

@@ -60,16 +60,16 @@ class GooglePlay:
         """Ask for a page of each app."""
         account = self._tokens.account().client_email
         told: list[str] = []
-        refused = False
+        refused = 0
         for package in self.listings:
             try:
                 count = len((await self.page(package, "")).reviews)
                 told.append(f"{package}: {count} reviews on the first page of the last 7 days")
             except Unavailable as error:
                 told.append(error.sentence)
-                refused = True
-        if refused and len(self.listings) == 1:
-            raise SourceStopped(told[0])
+                refused += 1
+        if refused == len(self.listings):
+            raise SourceStopped("; ".join(told))
         return f"service account {account} reads " + "; ".join(told)
 
     async def _ask(self, package: str, path: str, params: dict[str, str | int]) -> Answer:

@@ -113,6 +113,13 @@ def next_search(look: Look, phrases: Sequence[str]) -> float:
     return look.progress.hunted + look.config.search_every if look.progress.hunted else 0
 
 
+def _put_off(look: Look, error: RetryLater) -> None:
+    """A search that failed costs one of the few: it is not tried again at once, and the comments go on meanwhile."""
+    if not look.progress.targets:
+        raise RetryLater(str(error), after=max(error.after or 0, look.config.search_every))
+    look.troubles.append(f"search: {error}")
+
+
 async def search(look: Look, phrases: Sequence[str]) -> None:
     """Search for the phrase that waits longest, and listen to the videos that are found."""
     progress = look.progress
@@ -126,9 +133,9 @@ async def search(look: Look, phrases: Sequence[str]) -> None:
     except StaleToken:
         progress.hunts = {**hunts, phrase: Hunt(hunt.start, hunt.done)}
         return
-    except RetryLater:
+    except RetryLater as error:
         if look.tube.searches_left() >= 1:
-            raise
+            _put_off(look, error)
         return
     for video in read_found(answer.items):
         progress.targets.setdefault(VIDEOS + video, Target(found=look.now))

@@ -12,7 +12,7 @@ from ingest.http import PoliteClient
 from ingest.passes import StaleToken
 from ingest.source import Page
 from ingest.youtube.again import AGES, look_again, next_look
-from ingest.youtube.api import BATCH, Dropped, YouTube
+from ingest.youtube.api import BATCH, DAY, Dropped, YouTube
 from ingest.youtube.config import Config
 from ingest.youtube.finding import aim, follow, followed, next_search, resolve, search, unresolved
 from ingest.youtube.listings import read_on, read_replies
@@ -26,6 +26,7 @@ HISTORY_SHARE = 0.5
 _STEPS = 20
 _HOUR = 3_600
 _NEVER = float("inf")
+_LONGEST_WAIT = 3_600.0
 _WATCHED_AGAIN = 3_600
 """Seconds after which a configured video is read although its number of comments is the same."""
 
@@ -77,7 +78,7 @@ class YouTubeSource:
             dead_letters=look.letters,
             troubles=look.troubles,
             cursor=write_cursor(progress),
-            wait=0.0 if over else max(self._next(look) - look.now, 0.0),
+            wait=0.0 if over else min(max(self._next(look) - look.now, 0.0), _LONGEST_WAIT),
             exhausted=over,
         )
 
@@ -135,7 +136,6 @@ class YouTubeSource:
         """Do one thing that is due; return whether there was any."""
         if names := unresolved(look):
             await resolve(look, names)
-            self._refuse_nothing(look)
         elif look.progress.open:
             await read_replies(look)
         elif self._next_follow(look) <= look.now:
@@ -148,6 +148,7 @@ class YouTubeSource:
             await look_again(look)
         else:
             return False
+        self._refuse_nothing(look)
         return True
 
     async def _read(self, look: Look, key: str) -> None:
@@ -163,10 +164,10 @@ class YouTubeSource:
 
     def _refuse_nothing(self, look: Look) -> None:
         """Nothing to listen to at all is a mistake of the configuration."""
-        known = any(one.id for one in look.progress.channels.values())
-        searching = bool(self._phrases) and self._config.search and not self.finite
-        if not (known or unresolved(look) or self._config.videos or searching):
-            raise SourceMisconfigured(f"YouTube knows none of the channels: {', '.join(self._config.channels)}")
+        if not look.troubles or self.finite or unresolved(look) or (self._phrases and self._config.search):
+            return
+        if all(one.barred > look.now + DAY for one in look.progress.targets.values()):
+            raise SourceMisconfigured(f"there is nothing to listen to: {look.troubles[-1]}")
 
     def _next_target(self, look: Look) -> str:
         """The target to read on: one that was begun, else the one that waits longest."""
