@@ -1,4 +1,4 @@
-"""What people do: acts come back into the same folds as events."""
+"""What people do, and what the brand itself answers: acts come back into the same folds as events."""
 
 from datetime import datetime
 
@@ -57,4 +57,18 @@ class Correct(Act, frozen=True, kw_only=True, tag="correct"):
         return {task: label for task, label in said.items() if label}
 
 
-AnyAct = Acknowledge | Assign | Resolve | Correct
+class Replied(Act, frozen=True, kw_only=True, tag="replied"):
+    """The brand's own account, `by`, answered a mention `at` that time. Nobody had to say so: its reply is a post."""
+
+    brand: str
+    mention: str
+
+
+MentionAct = Correct | Replied
+"""What is done to a mention."""
+AnyAct = Acknowledge | Assign | Resolve | MentionAct
+
+
+def subject(act: AnyAct) -> str:
+    """The id of the mention or the incident that something is done to."""
+    return act.mention if isinstance(act, MentionAct) else act.incident

@@ -1,8 +1,4 @@
-"""Corrections: how a person's word on a mention becomes an act, and how acts change what is shown of the mention.
-
-A store keeps every act, and of every mention `corrected(mention, acts)`. That is the same in whatever order mention
-and acts arrive, and however often: a post read again, a repeated act, a replay change nothing.
-"""
+"""Corrections: how a person's word on a mention becomes an act, and how acts change what is shown of the mention."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime

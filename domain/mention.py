@@ -25,7 +25,7 @@ class Mention(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `event_at` is the time rules look at (design: the author's claim, clamped for live posts). `matched` are the
     query terms that were found; what is written to an account of the brand is matched by that too, `@vk:auroraair`.
     `story` is the id of the first mention of the same near-duplicate text; it is the mention's own id when the story
-    is new.
+    is new. `first_response_at` is when the brand's own account first replied.
     """
 
     id: str
@@ -39,6 +39,14 @@ class Mention(Struct, frozen=True, kw_only=True, omit_defaults=True):
     score: Score | None = None
     story: str = ""
     deleted_at: datetime | None = None
+    first_response_at: datetime | None = None
+
+    @property
+    def response_seconds(self) -> int | None:
+        """How long the author waited for the brand's first reply; two clocks that disagree make it 0, not less."""
+        if self.first_response_at is None:
+            return None
+        return max(round((self.first_response_at - self.post.created_at).total_seconds()), 0)
 
     @property
     def addressed(self) -> str:

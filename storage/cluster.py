@@ -30,7 +30,7 @@ class Origin(Struct, frozen=True, array_like=True):
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """A post as it was last passed on: its version, and its mentions with those deleted since.
+    """A post as it was last passed on: its version, and its mentions as they were heard, with those deleted since.
 
     `origin` is the record it came from; `earlier` are the last ones of other lines, for a post may come both live and
     in a backfill. `revision` rises by one with every version passed on, whichever line it came from.

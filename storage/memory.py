@@ -7,15 +7,15 @@ from typing import Literal, Protocol, Self, TypeVar
 
 from msgspec.structs import replace
 
-from domain.act import AnyAct, Correct
+from domain.act import AnyAct, MentionAct
+from domain.acted import acted
 from domain.alert import Alert, NearMiss
-from domain.correction import corrected
 from domain.errors import StoreError
 from domain.incident import Incident, IncidentStatus
 from domain.mention import Mention, MentionQuery
 from domain.post import Post, Record
 from domain.query import analyse, compile_query
-from storage.facets import FACETS, facets, tally
+from storage.facets import FACETS, facets, tally_mentions
 from storage.marks import edit_times, marked_deleted, refusal
 from storage.store import NEAR_MISSES_KEPT, Commit, DeadLetterRow, OutboxEntry, OutboxStatus, StatRow
 
@@ -45,7 +45,7 @@ class _Contents:
         self.outbox: dict[str, OutboxEntry] = {}
         self.dead_letters: dict[str, DeadLetterRow] = {}
         self.acts: dict[str, AnyAct] = {}
-        self.corrections: dict[str, tuple[Correct, ...]] = {}
+        self.done: dict[str, tuple[MentionAct, ...]] = {}
 
     def copy(self) -> Self:
         """Return contents whose changes leave these alone."""
@@ -60,7 +60,7 @@ class _Contents:
             self._keep(record)
         concerned = [self.mentions[name] for name in self._take(batch.acts) if name in self.mentions]
         for mention in (*concerned, *batch.mentions):
-            self.mentions[mention.id] = corrected(mention, self.corrections.get(mention.id, ()))
+            self.mentions[mention.id] = acted(mention, self.done.get(mention.id, ()))
             self.of_post[mention.post.id] = self.of_post.get(mention.post.id, frozenset()) | {mention.id}
         written, times = {mention.id for mention in batch.mentions}, edit_times(batch.posts)
         for post_id in batch.edited_posts:
@@ -80,13 +80,13 @@ class _Contents:
         self.posts[place] = record
 
     def _take(self, acts: Iterable[AnyAct]) -> Iterator[str]:
-        """Keep acts that are not kept yet; yield the mentions that they correct."""
+        """Keep acts that are not kept yet; yield the mentions that they are about."""
         for act in acts:
             if act.id in self.acts:
                 continue
             self.acts[act.id] = act
-            if isinstance(act, Correct):
-                self.corrections[act.mention] = (*self.corrections.get(act.mention, ()), act)
+            if isinstance(act, MentionAct):
+                self.done[act.mention] = (*self.done.get(act.mention, ()), act)
                 yield act.mention
 
     def _mark(self, post_id: str, at: datetime | None, *, spared: set[str]) -> None:
@@ -179,7 +179,7 @@ class MemoryStore:
 
     def stats(self, query: MentionQuery) -> list[StatRow]:
         """See `Store.stats`."""
-        return tally((mention.brand, *facets(mention), 1) for mention in self._matching(query))
+        return tally_mentions(self._matching(query))
 
     def posts(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[Post]:
         """See `Store.posts`."""

@@ -35,8 +35,8 @@ class Commit(Struct, kw_only=True):
     deletion's time stays. Notifications already in the outbox (same id) are left as they are; the same holds for
     alerts, near misses, dead letters and acts. Incidents, fold states and cursors replace what was there.
 
-    Every mention is kept as `domain.correction.corrected` makes it with all acts that are kept, whichever of the two
-    came first: a new act changes the stored mention, and a mention written again is corrected again.
+    Every mention is kept as `domain.acted.acted` makes it with all acts that are kept, whichever of the two came
+    first: a new act changes the stored mention, and a mention written again is changed again.
     """
 
     posts: list[Record] = []
@@ -69,7 +69,10 @@ class OutboxEntry(Struct, frozen=True, kw_only=True):
 
 
 class StatRow(Struct, frozen=True, kw_only=True):
-    """One brand's share: counts by sentiment and urgency over a period."""
+    """One brand's share: counts by sentiment and urgency over a period.
+
+    `answered` are the mentions that the brand's own account replied to, half of them within `response_seconds`.
+    """
 
     brand: str
     mentions: int
@@ -78,6 +81,8 @@ class StatRow(Struct, frozen=True, kw_only=True):
     themes: dict[str, int]
     networks: dict[str, int]
     langs: dict[str, int]
+    answered: int = 0
+    response_seconds: float | None = None
 
 
 class DeadLetterRow(Struct, frozen=True, kw_only=True):

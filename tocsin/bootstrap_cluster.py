@@ -277,6 +277,7 @@ class ClusterApp:
         processor = Processor(
             stages=self.app.stages(judge),
             memory=PostMemory(self.cluster),
+            desk=self.store,
             producer=producer,
             generation=self.broker.generation,
             clock=self.clock,

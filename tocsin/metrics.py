@@ -9,6 +9,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 _DELAYS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 3600)
+_WAITS = (60, 300, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400, 172_800, 604_800)
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -30,6 +31,9 @@ class Metrics:
         self.posts_repeated = self._counter("posts_repeated", "Posts heard again unchanged, and skipped.", "source")
         self.source_errors = self._counter("source_errors", "Failed fetches.", "source", "kind")
         self.source_up = self._gauge("source_up", "1 while listened to, 0 once it was stopped.", "source")
+        self.source_silent = self._gauge(
+            "source_silent", "1 while a source brings nothing for longer than chance explains.", "source"
+        )
         self.source_last_post = self._gauge(
             "source_last_post_timestamp_seconds", "When a source last brought a post.", "source"
         )
@@ -52,6 +56,12 @@ class Metrics:
         )
         self.post_to_store = self._histogram(
             "post_to_store_seconds", "From hearing a live post to its mention being stored.", _DELAYS, "source"
+        )
+        self.first_response = self._histogram(
+            "first_response_seconds",
+            "From a live post to the first reply of the brand's own account, where the post was stored first.",
+            _WAITS,
+            "network",
         )
 
     def _alerting(self) -> None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.correction import as_judged
+from domain.acted import as_heard
 from domain.errors import StoreError
 from domain.mention import Mention
 from storage.cluster import BrandState, Known, Origin, Versioned, month_of
@@ -141,8 +141,8 @@ class Migration:
 
 
 def _known(version: str, mentions: Sequence[Mention]) -> Known:
-    """A post as the cluster remembers it: mentions as the model judged them, before the folds gave them a story."""
-    emitted = tuple(replace(as_judged(mention), story="") for mention in mentions)
+    """A post as the cluster remembers it: mentions as they were heard, before the folds gave them a story."""
+    emitted = tuple(replace(as_heard(mention), story="") for mention in mentions)
     return Known(version=version, origin=Origin(LINE, 0), month=month_of(mentions[0].post), mentions=emitted)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from domain.judgement import Classifier
 from domain.query import BrandMatcher
+from processors.answer import answer
 from processors.classify import classify
 from processors.dedupe import Dedupe
 from processors.detect_language import Detector, detect_language
@@ -31,6 +32,7 @@ def pipeline(parts: Parts) -> list[Stage]:
     """From a post to the orders to notify."""
     return [
         Map("normalise", normalise),
+        Map("answer", partial(answer, matcher=parts.matcher)),
         Map("match", partial(match, matcher=parts.matcher)),
         Map("detect_language", partial(detect_language, detector=parts.detector)),
         Batch("classify", partial(classify, classifier=parts.classifier)),

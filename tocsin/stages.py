@@ -13,7 +13,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class Map:
-    """One in, any number out; a plain function."""
+    """One in, any number out; a plain function. An act among them leaves the line here: it is kept as it is."""
 
     name: str
     run: Callable[[Any], Sequence[Any]]

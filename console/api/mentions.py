@@ -25,7 +25,10 @@ class Mentions(Struct, frozen=True, kw_only=True):
 
 
 class BrandStats(Struct, frozen=True, kw_only=True):
-    """One brand's share of voice (of all brands counted here, 0 to 1) and its counts."""
+    """One brand's share of voice (of all brands counted here, 0 to 1) and its counts.
+
+    `answered` are the mentions that the brand's own account replied to, half of them within `response_seconds`.
+    """
 
     brand: str
     mentions: int
@@ -35,6 +38,8 @@ class BrandStats(Struct, frozen=True, kw_only=True):
     themes: dict[str, int]
     networks: dict[str, int]
     langs: dict[str, int]
+    answered: int
+    response_seconds: float | None
 
 
 class Stats(Struct, frozen=True, kw_only=True):
@@ -100,4 +105,6 @@ def _share(row: Share, total: int) -> BrandStats:
         themes=row.themes,
         networks=row.networks,
         langs=row.langs,
+        answered=row.answered,
+        response_seconds=row.response_seconds,
     )

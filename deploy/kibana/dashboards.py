@@ -92,6 +92,7 @@ DATA_VIEWS = (
             "sentiment_value": "net sentiment (-1 to 1)",
             "author.name": "author",
             "author.followers": "followers",
+            "addressed": "own account it is written to",
             "response_seconds": "time to first response",
             "review": "waits for review",
         },

@@ -6,7 +6,7 @@ from typing import cast
 
 import msgspec
 
-from domain.act import AnyAct, Correct
+from domain.act import AnyAct, MentionAct
 from storage.elasticsearch import reading
 from storage.elasticsearch.bulk import bulk
 from storage.elasticsearch.client import Cluster
@@ -16,7 +16,8 @@ from storage.elasticsearch.schema import ACTS
 from storage.moments import micros
 
 _ACT = msgspec.json.Decoder(cast("type[AnyAct]", AnyAct))
-_CORRECTION = msgspec.json.Decoder(Correct)
+_ON_MENTION = msgspec.json.Decoder(cast("type[MentionAct]", MentionAct))
+_KINDS = ["correct", "replied"]
 _BY_TIME: reading.Sort = [{"at_micros": "asc"}, {"id": "asc"}]
 
 
@@ -41,14 +42,14 @@ class Acts:
         found = reading.scan(self._cluster, self._index, reading.everything(asked), _BY_TIME)
         return [_ACT.decode(one.body) for one in found]
 
-    def corrections_of(self, mention_ids: Iterable[str]) -> dict[str, list[Correct]]:
-        """The corrections of some mentions, by mention; those that nobody corrected are left out."""
+    def done_to(self, mention_ids: Iterable[str]) -> dict[str, list[MentionAct]]:
+        """What was done to some mentions, by mention; those that nobody did anything to are left out."""
         ids = list(dict.fromkeys(mention_ids))
-        found: dict[str, list[Correct]] = {}
+        found: dict[str, list[MentionAct]] = {}
         for start in range(0, len(ids), reading.AT_ONCE):
             subjects = [exact(name) for name in ids[start : start + reading.AT_ONCE]]
-            asked = reading.everything([{"terms": {"subject": subjects}}, {"term": {"act": "correct"}}])
+            asked = reading.everything([{"terms": {"subject": subjects}}, {"terms": {"act": _KINDS}}])
             for one in reading.scan(self._cluster, self._index, asked, _BY_TIME):
-                act = _CORRECTION.decode(one.body)
+                act = _ON_MENTION.decode(one.body)
                 found.setdefault(act.mention, []).append(act)
         return found

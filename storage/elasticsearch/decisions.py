@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from domain.act import AnyAct, Assign, Correct
+from domain.act import AnyAct, Assign, Correct, subject
 from domain.alert import Alert, NearMiss
 from domain.incident import Incident
 from storage.elasticsearch.bulk import Write
@@ -75,11 +75,13 @@ def letter_source(row: DeadLetterRow) -> bytes:
 def act_write(index: str, act: AnyAct) -> Write:
     """Keep an act, unless it is kept."""
     kind = str(type(act).__struct_config__.tag)
-    fields: dict[str, Any] = {"id": act.id, "act": kind, "brand": exact(act.brand), "by": act.by}
+    fields: dict[str, Any] = {
+        "id": act.id, "act": kind, "brand": exact(act.brand), "by": act.by, "subject": exact(subject(act)),
+    }  # fmt: skip
     if isinstance(act, Correct):
-        fields |= {"subject": exact(act.mention), **act.labels}
-    else:
-        fields |= {"subject": exact(act.incident), "assignee": act.assignee if isinstance(act, Assign) else ""}
+        fields |= act.labels
+    elif isinstance(act, Assign):
+        fields["assignee"] = act.assignee
     return Write(index, key(act.id), source(act, act.at, **fields), new=True)
 
 

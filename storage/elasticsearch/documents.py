@@ -87,6 +87,8 @@ class MentionDocument(Struct, omit_defaults=True, kw_only=True):
     collected_at: datetime
     edited_at: datetime | None = None
     deleted_at: datetime | None = None
+    first_response_at: datetime | None = None
+    response_seconds: int | None = None
     post_id: str
     native_id: str
     reply_to: str = ""
@@ -144,6 +146,8 @@ def mention_source(mention: Mention) -> bytes:
         collected_at=post.collected_at,
         edited_at=post.edited_at,
         deleted_at=mention.deleted_at,
+        first_response_at=mention.first_response_at,
+        response_seconds=mention.response_seconds,
         post_id=post.id,
         native_id=post.native_id,
         reply_to=post.reply_to,

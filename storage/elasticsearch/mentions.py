@@ -1,4 +1,4 @@
-"""Writes mentions: each is one document for ever, its highest version stays, and people's corrections hold."""
+"""Writes mentions: each is one document for ever, its highest version stays, and what was done to it holds."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.act import Correct
-from domain.correction import corrected
+from domain.act import MentionAct
+from domain.acted import acted
 from domain.errors import StoreUnavailable
 from domain.mention import Mention
 from storage.cluster import Versioned, month_of
@@ -43,7 +43,7 @@ class Mentions:
         self._cluster, self._schema, self._acts = cluster, schema, acts
 
     def write(self, told: Sequence[Versioned]) -> Outcome:
-        """Index mentions and correct them as people did; say what became of each by its number.
+        """Index mentions as they stand after what was done to them; say what became of each by its number.
 
         Searches see them within seconds. Raises StoreUnavailable, and then all are to be written again.
         """
@@ -83,26 +83,32 @@ class Mentions:
             for mention in mentions
         ]
 
-    def commit(self, batch: Commit) -> None:
-        """Write a batch's mentions and correct those that its acts are about; mark what its posts take away."""
+    def commit(self, batch: Commit) -> list[Mention]:
+        """Write a batch's mentions and change those that its acts are about; mark what its posts take away.
+
+        Returns the stored mentions that were not answered before and are now.
+        """
         self._acts.keep(batch.acts)
-        concerned = [act.mention for act in batch.acts if isinstance(act, Correct)]
+        concerned = [act.mention for act in batch.acts if isinstance(act, MentionAct)]
         wanted = list(dict.fromkeys([*concerned, *(mention.id for mention in batch.mentions)]))
         posts = list(dict.fromkeys([*batch.edited_posts, *batch.deleted_posts]))
         if not wanted and not posts:
-            return
+            return []
         for _ in range(_MOST_TRIES):
             stored = self._stored(wanted, posts)
             mentions = _after(batch, {name: one.mention for name, one in stored.items()})
-            acts = self._acts.corrections_of(mentions)
-            writes = [
-                self._replacing(corrected(mention, acts.get(name, ())), stored.get(name))
-                for name, mention in mentions.items()
-            ]
+            acts = self._acts.done_to(mentions)
+            after = {name: acted(mention, acts.get(name, ())) for name, mention in mentions.items()}
+            changed = {name: one for name, one in after.items() if name not in stored or stored[name].mention != one}
+            writes = [self._replacing(one, stored.get(name)) for name, one in changed.items()]
             outcome = bulk(self._cluster, writes, refresh=True, on_absent=self._schema.make).require()
             if not outcome.overtaken:
                 self._hold({write.id: write.index for write in writes}, refresh=True)
-                return
+                return [
+                    one
+                    for name, one in changed.items()
+                    if one.first_response_at and name in stored and not stored[name].mention.first_response_at
+                ]
         raise StoreUnavailable("these mentions are written by others all the time")
 
     def bring_up_to_date(self) -> int:
@@ -154,12 +160,12 @@ class Mentions:
         return _write(mention, stored.index, stored.version)
 
     def _hold(self, places: Mapping[str, str], *, refresh: bool = False) -> None:
-        """Correct mentions (the index of each, by id) as people did, until nobody has said anything new.
+        """Bring mentions (the index of each, by id) to what was done to them, until nobody has done anything new.
 
         An act is kept before its mention is looked at, and here the acts are looked at after the mention is written:
         whichever comes first, the later one sees the other.
         """
-        acts = self._acts.corrections_of(places)
+        acts = self._acts.done_to(places)
         for _ in range(_MOST_TRIES):
             if not acts:
                 return
@@ -167,14 +173,14 @@ class Mentions:
             writes = []
             for one in stored:
                 mention = _mention(one)
-                judged = corrected(mention, acts[mention.id])
-                if judged != mention:
-                    writes.append(_write(judged, one.index, one.version))
+                after = acted(mention, acts[mention.id])
+                if after != mention:
+                    writes.append(_write(after, one.index, one.version))
             outcome = bulk(self._cluster, writes, refresh=refresh).require()
-            before, acts = acts, self._acts.corrections_of(acts)
+            before, acts = acts, self._acts.done_to(acts)
             if acts == before and not outcome.overtaken:
                 return
-        raise StoreUnavailable("these mentions are corrected by others all the time")
+        raise StoreUnavailable("these mentions are acted on by others all the time")
 
 
 def _after(batch: Commit, stored: dict[str, Mention]) -> dict[str, Mention]:

@@ -1,4 +1,4 @@
-"""What was last passed on of every post that ever named a brand: one document each, read in real time."""
+"""What was last passed on of every post that ever concerned a brand: one document each, read in real time."""
 
 from collections.abc import Iterable, Mapping
 

@@ -1,7 +1,7 @@
 """Finds mentions: Elasticsearch narrows, and of a text query the query itself has the last word on each candidate."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -15,12 +15,13 @@ from storage.elasticsearch import reading
 from storage.elasticsearch.client import Cluster
 from storage.elasticsearch.documents import LONGEST_WORD, UNSURE, exact
 from storage.elasticsearch.schema import Schema
-from storage.facets import FACETS, facets, stat_rows, tally
+from storage.facets import FACETS, stat_rows, tally_mentions
 from storage.moments import micros
 from storage.store import StatRow
 
 _CANDIDATES_AT_ONCE = 200
 _BUCKETS_AT_ONCE = 1_000
+_WAIT = "response_seconds"
 _DEEPEST = 15
 """Levels of an expression that are asked; Elasticsearch takes 30, and each may need two."""
 _MOST_BEGINNINGS = 500
@@ -56,24 +57,32 @@ class Search:
     def stats(self, query: MentionQuery) -> list[StatRow]:
         """Counts per brand, most mentions first."""
         if query.text:
-            return tally((mention.brand, *facets(mention), 1) for mention in self._matching(query))
-        return stat_rows(self._counted(reading.everything(_filters(query))))
+            return tally_mentions(self._matching(query))
+        counted, conditions = dict[str, tuple[Counter[str], ...]](), reading.everything(_filters(query))
+        responses: dict[str, Counter[int]] = {}
+        for field, brand, value, number in self._counts(conditions, (*FACETS, _WAIT)):
+            if field == _WAIT:
+                responses.setdefault(brand, Counter())[int(value)] += number
+            else:
+                counters = counted.setdefault(brand, tuple(Counter() for _ in FACETS))
+                counters[FACETS.index(field)][str(value)] += number
+        return stat_rows(counted, responses)
 
-    def _counted(self, conditions: reading.Query) -> dict[str, tuple[Counter[str], ...]]:
-        """Exact counts of each facet's values by brand, however many there are of either."""
-        counted: dict[str, tuple[Counter[str], ...]] = {}
-        after: dict[str, dict[str, str]] = {facet: {} for facet in FACETS}
+    def _counts(self, conditions: reading.Query, fields: Iterable[str]) -> Iterator[tuple[str, str, str | int, int]]:
+        """Yield (field, brand, value, exact count) of each field's values by brand, however many there are of either.
+
+        A mention without the field is not among them.
+        """
+        after: dict[str, dict[str, Any]] = {field: {} for field in fields}
         while after:
-            asked = {facet: {"composite": _pairs(facet, place)} for facet, place in after.items()}
+            asked = {field: {"composite": _pairs(field, place)} for field, place in after.items()}
             answer = _ADDED_UP.decode(reading.aggregate(self._cluster, self._index, conditions, asked))
             after = {}
-            for facet, pairs in answer.aggregations.items():
+            for field, pairs in answer.aggregations.items():
                 for bucket in pairs.buckets:
-                    counters = counted.setdefault(bucket.key["brand"], tuple(Counter() for _ in FACETS))
-                    counters[FACETS.index(facet)][bucket.key["value"]] += bucket.doc_count
+                    yield field, bucket.key.brand, bucket.key.value, bucket.doc_count
                 if pairs.after_key:
-                    after[facet] = pairs.after_key
-        return counted
+                    after[field] = pairs.after_key
 
     def _matching(self, query: MentionQuery) -> Iterator[Mention]:
         """Yield the mentions that the text query finds, newest event first."""
@@ -142,14 +151,19 @@ def _filters(query: MentionQuery) -> list[reading.Query]:
     return conditions
 
 
+class _Pair(Struct):
+    brand: str
+    value: str | int
+
+
 class _Bucket(Struct):
-    key: dict[str, str]
+    key: _Pair
     doc_count: int
 
 
 class _Pairs(Struct):
     buckets: list[_Bucket] = []
-    after_key: dict[str, str] = {}
+    after_key: dict[str, Any] = {}
 
 
 class _AddedUp(Struct):
@@ -159,6 +173,6 @@ class _AddedUp(Struct):
 _ADDED_UP = msgspec.json.Decoder(_AddedUp)
 
 
-def _pairs(facet: str, after: dict[str, str]) -> dict[str, Any]:
-    sources = [{"brand": {"terms": {"field": "brand"}}}, {"value": {"terms": {"field": facet}}}]
+def _pairs(field: str, after: dict[str, Any]) -> dict[str, Any]:
+    sources = [{"brand": {"terms": {"field": "brand"}}}, {"value": {"terms": {"field": field}}}]
     return {"size": _BUCKETS_AT_ONCE, "sources": sources, **({"after": after} if after else {})}

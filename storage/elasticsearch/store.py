@@ -76,6 +76,10 @@ class ElasticsearchStore:
         """See `MentionStore.keep`."""
         self._mentions.commit(Commit(acts=[act]))
 
+    def answer(self, acts: Sequence[AnyAct]) -> list[Mention]:
+        """Keep acts, as `commit` does; return the stored mentions that were not answered before and are now."""
+        return self._mentions.commit(Commit(acts=list(acts)))
+
     def mentions_of(self, post_id: str) -> list[Mention]:
         """See `MentionStore.mentions_of`."""
         return self._mentions.of_post(post_id)

@@ -5,36 +5,36 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from domain.act import AnyAct, Correct
+from domain.act import AnyAct, MentionAct, subject
 from storage.encoding import clean, decoder, encode
 from storage.moments import micros
 from storage.sqlite.reading import text_list
 
 _ACTS = decoder(cast("type[AnyAct]", AnyAct))
-_CORRECTIONS = decoder(Correct)
+_ON_MENTIONS = decoder(cast("type[MentionAct]", MentionAct))
 
 
 def take(connection: sqlite3.Connection, acts: Iterable[AnyAct]) -> list[str]:
-    """Keep acts that are not kept yet; return the mentions that they correct."""
-    corrected: list[str] = []
+    """Keep acts that are not kept yet; return the mentions that they are about."""
+    concerned: list[str] = []
     for act in acts:
         fresh = connection.execute(
             "INSERT OR IGNORE INTO acts (id, act, brand, subject, at, body) VALUES (?, ?, ?, ?, ?, ?)",
-            (clean(act.id), _kind(act), clean(act.brand), clean(_subject(act)), micros(act.at), encode(act)),
+            (clean(act.id), _kind(act), clean(act.brand), clean(subject(act)), micros(act.at), encode(act)),
         ).rowcount
-        if fresh and isinstance(act, Correct):
-            corrected.append(act.mention)
-    return corrected
+        if fresh and isinstance(act, MentionAct):
+            concerned.append(act.mention)
+    return concerned
 
 
-def corrections_of(connection: sqlite3.Connection, mention_ids: Sequence[str]) -> dict[str, list[Correct]]:
-    """Return the corrections of some mentions, by mention."""
+def done_to(connection: sqlite3.Connection, mention_ids: Sequence[str]) -> dict[str, list[MentionAct]]:
+    """Return what was done to some mentions, by mention."""
     rows = connection.execute(
-        "SELECT body FROM acts WHERE subject IN (SELECT value FROM json_each(?)) AND act = 'correct'",
+        "SELECT body FROM acts WHERE subject IN (SELECT value FROM json_each(?)) AND act IN ('correct', 'replied')",
         (text_list(mention_ids),),
     )
-    found: dict[str, list[Correct]] = {}
-    for act in _CORRECTIONS(rows):
+    found: dict[str, list[MentionAct]] = {}
+    for act in _ON_MENTIONS(rows):
         found.setdefault(act.mention, []).append(act)
     return found
 
@@ -54,7 +54,3 @@ def since(connection: sqlite3.Connection, brand: str, moment: datetime | None) -
 
 def _kind(act: AnyAct) -> str:
     return str(type(act).__struct_config__.tag)
-
-
-def _subject(act: AnyAct) -> str:
-    return act.mention if isinstance(act, Correct) else act.incident

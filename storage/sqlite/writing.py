@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from domain.correction import corrected
+from domain.acted import acted
 from domain.dead_letter import DeadLetter
 from domain.mention import Mention
 from domain.post import Record
@@ -15,7 +15,7 @@ from storage.encoding import clean, encode
 from storage.facets import facets
 from storage.marks import edit_times, marked_deleted
 from storage.moments import micros, optional_micros
-from storage.sqlite.acts import corrections_of, take
+from storage.sqlite.acts import done_to, take
 from storage.sqlite.encoding import pack
 from storage.sqlite.reading import known_versions, text_list
 from storage.sqlite.wording import index_row
@@ -30,7 +30,7 @@ _MENTION = msgspec.json.Decoder(Mention)
 def write(connection: sqlite3.Connection, batch: Commit, *, terms: Terms) -> None:
     """Write all of a batch: mentions first, then what edits and deletions take away."""
     _write_posts(connection, batch.posts)
-    _write_mentions(connection, _with_those_corrected(connection, batch), terms)
+    _write_mentions(connection, _with_those_acted_on(connection, batch), terms)
     _mark_edited(connection, batch)
     _mark_deleted(connection, batch.deleted_posts)
     _write_decisions(connection, batch)
@@ -80,15 +80,15 @@ def _write_posts(connection: sqlite3.Connection, records: Sequence[Record]) -> N
     )
 
 
-def _with_those_corrected(connection: sqlite3.Connection, batch: Commit) -> list[Mention]:
+def _with_those_acted_on(connection: sqlite3.Connection, batch: Commit) -> list[Mention]:
     """Keep the acts; return what is to be written: stored mentions that they concern, then those of the batch."""
     concerned = take(connection, batch.acts)
     rows = connection.execute(
         "SELECT body FROM mentions WHERE id IN (SELECT value FROM json_each(?))", (text_list(concerned),)
     )
     mentions = [*(_MENTION.decode(body) for (body,) in rows), *batch.mentions]
-    acts = corrections_of(connection, [mention.id for mention in mentions])
-    return [corrected(mention, acts.get(mention.id, ())) for mention in mentions]
+    acts = done_to(connection, [mention.id for mention in mentions])
+    return [acted(mention, acts.get(mention.id, ())) for mention in mentions]
 
 
 def _write_mentions(connection: sqlite3.Connection, mentions: Sequence[Mention], terms: Terms) -> None:
@@ -112,7 +112,7 @@ def _write_mentions(connection: sqlite3.Connection, mentions: Sequence[Mention],
         rows.append(_mention_row(seq, mention))
     connection.executemany(
         "INSERT OR REPLACE INTO mentions (seq, id, post_id, brand, event_at, deleted_at, sentiment, urgency, theme,"
-        " network, lang, review, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " network, lang, review, response_seconds, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         rows,
     )
     connection.executemany("INSERT INTO mentions_fts (rowid, terms) VALUES (?, ?)", words)
@@ -123,7 +123,7 @@ def _mention_row(seq: int, mention: Mention) -> Row:
     return (
         seq, mention.id, mention.post.id, clean(mention.brand), micros(mention.event_at),
         optional_micros(mention.deleted_at), sentiment, urgency, theme, clean(network), clean(lang),
-        mention.awaits_review, encode(mention),
+        mention.awaits_review, mention.response_seconds, encode(mention),
     )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
-"""What every store promises of people's acts."""
+"""What every store promises of people's acts, and of the brand's own replies."""
 
 from msgspec.structs import replace
 
-from domain.act import Acknowledge
+from domain.act import Acknowledge, AnyAct
 from domain.mention import MentionQuery
 from domain.post import Engagement
 from storage.store import Commit, MentionStore
@@ -13,6 +13,7 @@ from tests.kit.stores import (
     judged,
     mention,
     post,
+    replied,
 )
 
 
@@ -116,3 +117,61 @@ def test_acts_come_in_order_of_time_by_brand_and_since(store: MentionStore) -> N
     assert store.acts() == [first, second, taken]
     assert store.acts(brand="Aurora Air") == [first, taken]
     assert store.acts(since=at(2)) == [second, taken]
+
+
+def test_a_reply_stops_the_clock_of_its_mention_and_of_no_other(store: MentionStore) -> None:
+    asked, other = mention(post("1")), mention(post("2"))
+    rival = mention(post("1"), brand="Borealis Jet")
+    store.commit(Commit(mentions=[asked, other, rival]))
+    store.keep(replied(asked, minutes=12))
+    assert store.mention(asked.id) == replace(asked, first_response_at=at(12))
+    assert store.search(MentionQuery(brand="Aurora Air", text="bag")) == store.search(
+        MentionQuery(brand="Aurora Air")
+    )
+    assert store.mentions_of(asked.post.id) == [replace(asked, first_response_at=at(12)), rival]
+    assert store.mention(other.id) == other
+    assert store.acts() == [replied(asked, minutes=12)]
+
+
+def test_the_earliest_reply_counts_whenever_it_is_heard(store: MentionStore) -> None:
+    asked = mention(post())
+    store.commit(Commit(acts=[replied(asked, act_id="r2", minutes=30)]))
+    assert store.mention(asked.id) is None
+    store.commit(Commit(mentions=[asked]))
+    assert store.mention(asked.id) == replace(asked, first_response_at=at(30)), "heard before its mention"
+    store.keep(replied(asked, act_id="r1", minutes=5))
+    store.keep(replied(asked, act_id="r3", minutes=90))
+    store.keep(replied(asked, act_id="r2", minutes=1))
+    assert store.mention(asked.id) == replace(asked, first_response_at=at(5)), "an act is kept as it first was"
+
+
+def test_an_answered_mention_stays_so_when_it_is_read_again_edited_corrected_or_deleted(store: MentionStore) -> None:
+    asked = mention(post(), judgement=judged())
+    store.commit(Commit(mentions=[asked], acts=[replied(asked)]))
+    store.commit(Commit(mentions=[asked]))
+    edited = mention(post(text="Aurora Air found my bag", version="2"), judgement=judged("positive"))
+    store.commit(Commit(mentions=[edited], edited_posts=[edited.post.id]))
+    assert store.mention(asked.id) == replace(edited, first_response_at=at(12))
+    store.keep(correct(edited, sentiment="neutral"))
+    found = store.mention(asked.id)
+    assert found is not None
+    assert found.judgement is not None
+    assert (found.judgement.sentiment, found.first_response_at) == ("neutral", at(12))
+    store.commit(Commit(deleted_posts={asked.post.id: at(60)}))
+    assert store.mention(asked.id) == replace(found, deleted_at=at(60))
+
+
+def test_stats_say_how_many_were_answered_and_how_soon(store: MentionStore) -> None:
+    told = [mention(post(str(number), minutes=number)) for number in range(5)]
+    other = mention(post("9"), brand="Borealis Jet")
+    waits = ((0, 2), (1, 11), (3, 5), (4, 1))
+    acts: list[AnyAct] = [replied(told[number], act_id=f"r{number}", minutes=minutes) for number, minutes in waits]
+    store.commit(Commit(mentions=[*told, other], acts=acts))
+    for asked in (MentionQuery(), MentionQuery(text="bag")):
+        air, jet = store.stats(asked)
+        assert (air.mentions, air.answered, air.response_seconds) == (5, 4, 120.0), "0, 2, 2 and 10 minutes"
+        assert (jet.answered, jet.response_seconds) == (0, None)
+    (early,) = store.stats(MentionQuery(brand="Aurora Air", until=at(2)))
+    assert (early.answered, early.response_seconds) == (2, 360.0)
+    store.commit(Commit(deleted_posts={told[0].post.id: at(9)}))
+    assert store.stats(MentionQuery())[0].answered == 3

@@ -34,6 +34,7 @@ from tests.kit.stores import (
     near_miss,
     notification,
     post,
+    replied,
 )
 
 FIRST_MOMENT = datetime(1, 1, 1, tzinfo=UTC)
@@ -285,11 +286,16 @@ def test_more_mentions_than_a_search_may_skip_are_paged_and_counted_exactly(stor
 
 def test_every_field_of_a_mention_s_document_is_mapped(store: ElasticsearchStore) -> None:
     written = {field.encode_name for field in msgspec.structs.fields(MentionDocument)}
-    filled_later = {"response_seconds", "first_response_at", "location"}
+    filled_later = {"location"}
     assert written - set(MENTION) == {"priority_rank"}, "which needs a cluster that has it"
     assert set(MENTION) - written == filled_later
-    one = mention(post(title="Title"), judgement=judged(review="unsure"), score=score(0.5), deleted_at=at(1))
+    asked = post(title="Title", addressed="mastodon:auroraair")
+    one = mention(
+        asked, judgement=judged(review="unsure"), score=score(0.5), deleted_at=at(1), matched=("@mastodon:auroraair",)
+    )
     store.index([told(one)])
+    assert store.answer([replied(one, minutes=12)]) == [replace(one, first_response_at=at(12))]
+    assert store.answer([replied(one, minutes=12)]) == [], "the clock was stopped before"
     refresh(store)
     body = {"query": {"match_all": {}}, "fields": ["*"], "_source": False}
     answer = json.loads(store._cluster.ask("POST", f"/{store.schema.mentions}/_search", body).body)
@@ -298,6 +304,9 @@ def test_every_field_of_a_mention_s_document_is_mapped(store: ElasticsearchStore
     assert fields["@timestamp"] == ["2026-03-01T09:00:00.000Z"]
     assert fields["priority"] == [0.5]
     assert fields["author.name"] == ["Anna"]
+    assert fields["addressed"] == ["mastodon:auroraair"]
+    assert fields["first_response_at"] == ["2026-03-01T09:12:00.000Z"]
+    assert fields["response_seconds"] == [720]
     assert fields["sentiment_scores.negative"] == [1.0]
     assert "body" not in fields, "people are not shown what only programs read"
 
@@ -314,6 +323,7 @@ def test_every_field_of_every_decision_is_mapped(store: ElasticsearchStore) -> N
             dead_letters=[dead_letter()],
             acts=[
                 correct(one, sentiment="positive", urgency="high", theme="staff"),
+                replied(one),
                 Assign(id="a", by="Inna", at=at(1), brand="Aurora Air", incident="i1", assignee="Dana"),
             ],
         )

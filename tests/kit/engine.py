@@ -79,8 +79,23 @@ def build_engine(store: Store, classifier: WordClassifier | None = None, brands:
     return Engine(stages(classifier, brands), store, clock=clock, metrics=Metrics())
 
 
-def record(number: int, text: str, *, minutes: float = 0.0, version: str = "", deleted: bool = False) -> Record:
-    """Make a recorded post `minutes` after the start."""
+def said(number: int, text: str, act: str, minutes: float, version: str) -> Record:
+    """Make the record of one step of a script: a post is said, edited or deleted; or Aurora Air answers it.
+
+    `answer` is the brand's own reply to the post of that number: another post, which may be edited and deleted too.
+    """
+    if not act.endswith("answer"):
+        return record(number, text, minutes=minutes, version=version, deleted=act == "delete")
+    deleted = act == "delete answer"
+    # Which of its two replies it is depends on the text, so that a post may be answered twice.
+    own = 1_000_000 + 2 * number + len(text) % 2
+    return record(own, text, minutes=minutes, version=version, deleted=deleted, reply_to=str(number))
+
+
+def record(
+    number: int, text: str, *, minutes: float = 0.0, version: str = "", deleted: bool = False, reply_to: str = ""
+) -> Record:
+    """Make a recorded post `minutes` after the start; one that replies is by Aurora Air's own account."""
     at = START + timedelta(minutes=minutes)
     post = Post(
         network="vk",
@@ -92,6 +107,7 @@ def record(number: int, text: str, *, minutes: float = 0.0, version: str = "", d
         origin="replay",
         version=version,
         deleted=deleted,
-        author=Author(handle=f"user{number}", followers=100),
+        author=Author(handle="auroraair" if reply_to else f"user{number}", followers=100),
+        reply_to=reply_to,
     )
     return Record(post=post, raw=text.encode())

@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
+from domain.act import AnyAct
 from domain.dead_letter import DeadLetter
 from domain.event import MentionEvent
+from domain.mention import Mention
 from domain.post import Record
 from storage.cluster import Known
 from tests.kit.engine import clock, stages
@@ -58,6 +60,21 @@ class PostMemory:
                 behind.append(post_id)
         self.effect("remembered")
         return behind
+
+
+@dataclass
+class Desk:
+    """Keeps acts once each, as a store does."""
+
+    acts: dict[str, AnyAct] = field(default_factory=dict)
+    effect: Effect = lambda _: None
+
+    def answer(self, acts: Sequence[AnyAct]) -> list[Mention]:
+        for act in acts:
+            self.effect(f"keeping {act.id}")
+            self.acts.setdefault(act.id, act)
+        self.effect("kept")
+        return []
 
 
 @dataclass
@@ -126,6 +143,7 @@ def broken(**changes: Any) -> bytes:
 def build_processor(
     memory: PostMemory,
     topics: Topics,
+    desk: Desk | None = None,
     *,
     of: Sequence[Stage] | None = None,
     generation: Callable[[str], str] = lambda _: "g1",
@@ -135,6 +153,7 @@ def build_processor(
     return Processor(
         stages=of or stages(),
         memory=memory,
+        desk=desk or Desk(),
         producer=topics,
         generation=generation,
         clock=clock,

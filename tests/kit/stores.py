@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from domain.act import Correct
+from domain.act import Correct, Replied
 from domain.alert import Alert, Evidence, NearMiss, Reason
 from domain.correction import correction
 from domain.dead_letter import DeadLetter
@@ -144,6 +144,11 @@ def correct(
 ) -> Correct:
     """A correction of a mention, that many minutes after the start."""
     return correction(of, by=by, at=at(minutes), labels=labels, confirm=confirm, act_id=act_id)
+
+
+def replied(to: Mention, *, act_id: str = "r1", minutes: float = 12, by: str = "mastodon:auroraair") -> Replied:
+    """A reply of the brand's own account, that many minutes after the start."""
+    return Replied(id=act_id, by=by, at=at(minutes), brand=to.brand, mention=to.id)
 
 
 def ids(store: MentionStore, **query: object) -> list[str]:

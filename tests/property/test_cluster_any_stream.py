@@ -23,7 +23,7 @@ from storage.elasticsearch import BrandStates, Cluster, ElasticsearchStore, Post
 from storage.sqlite import open_store
 from storage.store import MentionStore
 from tests.kit.elastic import cluster_of
-from tests.kit.engine import BRANDS, build_engine, clock, record, stages
+from tests.kit.engine import BRANDS, build_engine, clock, said, stages
 from tests.kit.processing import Effect, Killed, killed_at
 from tests.kit.services import ElasticServer, KafkaServer
 from tocsin.config.models import KafkaConfig
@@ -55,7 +55,7 @@ _SOON = Gathering(apart=0.0, patience=0.1)
 
 
 class Said(NamedTuple):
-    """One step of a script: a post is said, edited or deleted so many minutes after the start."""
+    """One step of a script, so many minutes after the start: see `tests.kit.engine.said`."""
 
     number: int
     text: str
@@ -81,7 +81,7 @@ scripts = st.lists(
         Said,
         st.integers(0, 9),
         st.sampled_from(TEXTS),
-        st.sampled_from(("say", "say", "say", "edit", "delete")),
+        st.sampled_from(("say", "say", "say", "edit", "delete", "answer", "edit answer", "delete answer")),
         st.integers(0, 240) | st.integers(WEEK_LATER, WEEK_LATER + 240),
         st.sampled_from(("replay", "replay", "replay", "live", "backfill")),
     ),
@@ -108,8 +108,8 @@ def records_of(script: Sequence[Said], world: int) -> list[Record]:
     """Turn the script into posts; what comes later in the list has a later version."""
     made = []
     for place, one in enumerate(script):
-        number, version = world * 100 + one.number, "" if one.act == "say" else f"{one.act}{place}"
-        plain = record(number, one.text, minutes=one.minutes, version=version, deleted=one.act == "delete")
+        version = "" if one.act in {"say", "answer"} else f"{one.act}{place}"
+        plain = said(world * 100 + one.number, one.text, one.act, one.minutes, version)
         made.append(replace(plain, post=replace(plain.post, origin=one.origin)))
     return made
 
@@ -131,6 +131,7 @@ def everything(store: MentionStore, brands: Sequence[Brand], records: Sequence[R
     outbox = list(reversed(store.outbox(limit=10_000)))
     letters = [row.letter for row in store.dead_letters(limit=10_000)]
     return {
+        "acts": {name: store.acts(brand=name) for name in names},
         "mentions": [mention for post in sorted(posts) for mention in store.mentions_of(post)],
         "alerts": {name: store.alerts(brand=name, limit=1_000) for name in names},
         "near misses": {name: store.near_misses(brand=name, limit=1_000) for name in names},
@@ -158,7 +159,7 @@ def embedded(file: Path, brands: Sequence[Brand], records: Sequence[Record], *, 
 class Mortal:
     """A collaborator of a process that may die right before or after any call that lasts."""
 
-    _LASTING = frozenset({"publish", "remember", "save", "apply", "commit"})
+    _LASTING = frozenset({"publish", "remember", "save", "apply", "commit", "answer"})
 
     def __init__(self, of: object, effect: Effect) -> None:
         self._of, self._effect = of, effect
@@ -269,6 +270,7 @@ class Line:
         return Processor(
             stages=stages(brands=self.brands),
             memory=cast("Any", Mortal(PostMemory(self.cluster), effect)),
+            desk=cast("Any", Mortal(self.store, effect)),
             producer=cast("Any", Mortal(self.producer, effect)),
             generation=self.broker.generation,
             clock=clock,
@@ -319,6 +321,15 @@ def line(kafka: KafkaServer, elastic: ElasticServer, topic_prefix: str, index_pr
     suppress_health_check=list(HealthCheck),
 )
 @given(script=scripts, course=courses)
+@example(
+    script=[
+        Said(2, "aurora", "answer", 9),
+        Said(1, "aurora bad"),
+        Said(2, "aurora bad"),
+        Said(1, "so", "answer", 12),
+    ],
+    course=Course(packs=(1,), process_dies=3),
+)
 @example(
     script=[Said(1, "aurora bad wing"), Said(2, "aurora fire", minutes=WEEK_LATER), Said(1, "", "delete")],
     course=Course(packs=(1,)),

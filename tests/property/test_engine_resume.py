@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from domain.mention import MentionQuery
 from domain.post import Record
 from storage.memory import MemoryStore
-from tests.kit.engine import build_engine, record
+from tests.kit.engine import build_engine, record, said
 
 TEXTS = (
     "aurora is fine",
@@ -26,7 +26,7 @@ events = st.lists(
     st.tuples(
         st.integers(0, 12),
         st.sampled_from(TEXTS),
-        st.sampled_from(("say", "say", "say", "edit", "delete")),
+        st.sampled_from(("say", "say", "say", "edit", "delete", "answer", "edit answer", "delete answer")),
         st.integers(0, 240),
     ),
     min_size=1,
@@ -36,11 +36,10 @@ events = st.lists(
 
 def records_of(script: Sequence[tuple[int, str, str, int]]) -> list[Record]:
     """Turn the script into records; what comes later in the list has a later version."""
-    made = []
-    for position, (number, text, act, minutes) in enumerate(script):
-        version = "" if act == "say" else f"{act}{position}"
-        made.append(record(number, text, minutes=minutes, version=version, deleted=act == "delete"))
-    return made
+    return [
+        said(number, text, act, minutes, "" if act in {"say", "answer"} else f"{act}{position}")
+        for position, (number, text, act, minutes) in enumerate(script)
+    ]
 
 
 def feed(
@@ -66,6 +65,7 @@ def contents(store: MemoryStore) -> dict[str, Any]:
     mentions = {m.id: m for brand in ("Aurora Air", "Borealis Jet") for m in store.search(_all(brand))}
     return {
         "mentions": mentions,
+        "acts": store.acts(),
         "incidents": {incident.id: incident for incident in store.incidents(limit=1000)},
         "alerts": {alert.id for alert in store.alerts(limit=1000)},
         "outbox": {entry.notification.id for entry in store.outbox(limit=1000)},
@@ -108,8 +108,8 @@ def test_the_size_of_pages_changes_nothing(script: list[tuple[int, str, str, int
 def test_posts_heard_again_unchanged_change_nothing(
     script: list[tuple[int, str, str, int]], repeats: list[int]
 ) -> None:
-    said = [(n, text, "say", minutes) for n, text, _, minutes in {n: (n, t, a, m) for n, t, a, m in script}.values()]
-    records = records_of(said)
+    told = [(n, text, "say", minutes) for n, text, _, minutes in {n: (n, t, a, m) for n, t, a, m in script}.values()]
+    records = records_of(told)
     again = [records[at % len(records)] for at in repeats]
     once, twice = MemoryStore(), MemoryStore()
     feed(once, pages_of(records, 5))

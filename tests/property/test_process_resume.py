@@ -7,14 +7,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from domain.correction import as_judged, correction
+from domain.act import Replied
+from domain.acted import as_heard
+from domain.correction import correction
 from domain.event import MentionEvent
 from domain.mention import Mention, MentionQuery
 from domain.post import Record
 from storage.memory import MemoryStore
 from storage.store import Commit
-from tests.kit.engine import BRANDS, build_engine, clock, record, stages
-from tests.kit.processing import Killed, PostMemory, Topics, build_processor, deal, heard_once, killed_at, packed
+from tests.kit.engine import BRANDS, build_engine, clock, said, stages
+from tests.kit.processing import (
+    Desk,
+    Killed,
+    PostMemory,
+    Topics,
+    build_processor,
+    deal,
+    heard_once,
+    killed_at,
+    packed,
+)
 from tocsin.runtimes.cluster.broker import Received
 from tocsin.runtimes.cluster.process import read
 from tocsin.runtimes.cluster.wire import MENTIONS, Heard
@@ -37,7 +49,7 @@ Script = list[tuple[int, str, str, int]]
 
 def scripts(texts: Sequence[str], most: int = 30) -> st.SearchStrategy[Script]:
     """Posts said, edited, deleted and said again, in any order."""
-    acts = st.sampled_from(("say", "say", "say", "edit", "delete"))
+    acts = st.sampled_from(("say", "say", "say", "edit", "delete", "answer", "edit answer", "delete answer"))
     return st.lists(
         st.tuples(st.integers(0, 8), st.sampled_from(texts), acts, st.integers(0, 240)), min_size=1, max_size=most
     )
@@ -48,23 +60,23 @@ sizes = st.lists(st.integers(1, 5), min_size=1, max_size=4)
 
 def records_of(script: Script) -> list[Record]:
     return [
-        record(number, text, minutes=minutes, version="" if act == "say" else f"{act}{at}", deleted=act == "delete")
+        said(number, text, act, minutes, "" if act in {"say", "answer"} else f"{act}{at}")
         for at, (number, text, act, minutes) in enumerate(script)
     ]
 
 
-def straight(taken: Sequence[Received], size: int) -> Topics:
-    topics = Topics()
-    deal(build_processor(PostMemory(), topics), taken, size=size)
-    return topics
+def straight(taken: Sequence[Received], size: int) -> tuple[Topics, Desk]:
+    topics, desk = Topics(), Desk()
+    deal(build_processor(PostMemory(), topics, desk), taken, size=size)
+    return topics, desk
 
 
-def with_kills(taken: Sequence[Received], size: int, kills: Sequence[int]) -> Topics:
+def with_kills(taken: Sequence[Received], size: int, kills: Sequence[int]) -> tuple[Topics, Desk]:
     """Deal with the partition from where it was acknowledged; die at these steps, one after the other."""
-    memory, topics, acknowledged = PostMemory(), Topics(), 0
+    memory, topics, desk, acknowledged = PostMemory(), Topics(), Desk(), 0
     for steps in (*kills, None):
-        memory.effect = topics.effect = killed_at(steps) if steps is not None else lambda _: None
-        processor = build_processor(memory, topics)
+        memory.effect = topics.effect = desk.effect = killed_at(steps) if steps is not None else lambda _: None
+        processor = build_processor(memory, topics, desk)
         try:
             for one in taken[acknowledged:]:
                 messages = read([one])
@@ -73,7 +85,7 @@ def with_kills(taken: Sequence[Received], size: int, kills: Sequence[int]) -> To
                 acknowledged += 1
         except Killed:
             continue
-    return topics
+    return topics, desk
 
 
 def told(topics: Topics) -> dict[str, list[MentionEvent]]:
@@ -86,8 +98,9 @@ def test_killed_at_any_step_it_tells_each_brand_what_a_straight_run_tells(
     script: Script, packs: list[int], size: int, kills: list[int]
 ) -> None:
     taken = packed(records_of(script), packs)
-    whole, resumed = straight(taken, size), with_kills(taken, size, kills)
+    (whole, all_acts), (resumed, acts) = straight(taken, size), with_kills(taken, size, kills)
     assert told(resumed) == told(whole)
+    assert acts.acts == all_acts.acts
     assert {letter.id for letter in resumed.letters} == {letter.id for letter in whole.letters}
 
 
@@ -97,7 +110,9 @@ def test_how_many_it_deals_with_at_once_changes_nothing(
     script: Script, packs: list[int], size: int, other: int
 ) -> None:
     taken = packed(records_of(script), packs)
-    assert told(straight(taken, size)) == told(straight(taken, other))
+    (one, acts), (two, same_acts) = straight(taken, size), straight(taken, other)
+    assert told(one) == told(two)
+    assert acts.acts == same_acts.acts
 
 
 @settings(max_examples=60)
@@ -106,17 +121,19 @@ def test_records_delivered_again_and_posts_heard_again_change_nothing(
     script: Script, packs: list[int], repeats: list[int]
 ) -> None:
     taken = packed(records_of(script), packs)
-    memory, topics = PostMemory(), Topics()
-    processor = build_processor(memory, topics)
+    memory, topics, desk = PostMemory(), Topics(), Desk()
+    processor = build_processor(memory, topics, desk)
     deal(processor, taken)
-    before = told(topics)
+    before, acts = told(topics), dict(desk.acts)
     deal(processor, [taken[at % len(taken)] for at in repeats])
     unchanged = [
-        Record(post=replace(known.mentions[0].post, version=known.version)) for known in memory.posts.values()
+        Record(post=replace(known.mentions[0].post, version=known.version))
+        for known in memory.posts.values()
+        if known.mentions
     ]
     alive = [one for one in unchanged if "delete" not in one.post.version]
     deal(processor, [one._replace(offset=one.offset + len(taken)) for one in packed(alive, packs)])
-    assert told(topics) == before
+    assert (told(topics), desk.acts) == (before, acts)
 
 
 class Nobody:
@@ -155,7 +172,7 @@ def decided(store: MemoryStore) -> dict[str, Any]:
     }
 
 
-def embedded(records: Sequence[Record], size: int, corrected: int) -> tuple[dict[str, Any], set[str]]:
+def embedded(records: Sequence[Record], size: int, corrected: int) -> tuple[dict[str, Any], set[str], dict[str, Any]]:
     """What the engine stores; after a page or so, a person corrects everything there is."""
     store = MemoryStore()
     engine = build_engine(store)
@@ -168,8 +185,9 @@ def embedded(records: Sequence[Record], size: int, corrected: int) -> tuple[dict
     drained = engine.drain()
     if drained is not None:
         store.commit(drained)
-    mentions = {one.id: as_judged(one) for one in store.mentions_beginning("", limit=1000)}
-    return decided(store) | {"mentions": mentions}, {row.id for row in store.dead_letters(limit=1000)}
+    mentions = {one.id: as_heard(one) for one in store.mentions_beginning("", limit=1000)}
+    letters, acts = {row.id for row in store.dead_letters(limit=1000)}, {act.id: act for act in store.acts()}
+    return decided(store) | {"mentions": mentions}, letters, acts
 
 
 @settings(max_examples=150)
@@ -178,8 +196,9 @@ def test_the_folds_are_told_what_the_engine_tells_them(
     script: Script, packs: list[int], size: int, corrected: int
 ) -> None:
     records = records_of(script)
-    stored, letters = embedded(records, size, corrected)
-    topics = straight(packed(records, packs), size)
+    stored, letters, acts = embedded(records, size, corrected)
+    topics, desk = straight(packed(records, packs), size)
     events = told(topics)
+    assert desk.acts == {name: act for name, act in acts.items() if isinstance(act, Replied)}
     assert folded([event for brand in BRANDS for event in events.get(brand.name, [])]) == stored
     assert {letter.id for letter in topics.letters} == letters

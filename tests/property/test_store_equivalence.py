@@ -32,6 +32,7 @@ from tests.kit.stores import (
     notification,
     post,
     record,
+    replied,
 )
 
 BRANDS = ("Aurora Air", "Borealis Jet")
@@ -101,6 +102,14 @@ def corrections(draw: st.DrawFn) -> Callable[[MentionStore], object]:
         sentiment=draw(st.sampled_from(["neutral", "positive"])),
         urgency=draw(st.sampled_from(["", "critical"])),
     )
+    return lambda store: store.keep(act)
+
+
+@st.composite
+def replies(draw: st.DrawFn) -> Callable[[MentionStore], object]:
+    """The brand answers a mention, which may be gone or not there yet."""
+    told = mention(post(str(draw(small))), brand=draw(st.sampled_from(BRANDS)))
+    act = replied(told, act_id=f"r{draw(small)}", minutes=draw(minutes))
     return lambda store: store.keep(act)
 
 
@@ -191,8 +200,9 @@ def whole_answers(store: Store, queries: list[MentionQuery]) -> list[Any]:
     ]
 
 
-HISTORY = st.lists(st.one_of(commits(), commits(), corrections(), deliveries(), purges(), replays()), max_size=8)
-SHARED_HISTORY = st.lists(st.one_of(commits(), commits(), corrections(), deliveries(), replays()), max_size=8)
+SHARED = (commits(), commits(), corrections(), replies(), deliveries(), replays())
+HISTORY = st.lists(st.one_of(*SHARED, purges()), max_size=8)
+SHARED_HISTORY = st.lists(st.one_of(*SHARED), max_size=8)
 ASKED = st.lists(asked, min_size=2, max_size=6)
 
 
@@ -288,7 +298,10 @@ def without_history(given_answers: list[Any]) -> list[Any]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(steps=st.lists(st.one_of(commits(), corrections()), max_size=6), acts=st.lists(corrections(), max_size=3))
+@given(
+    steps=st.lists(st.one_of(commits(), corrections(), replies()), max_size=6),
+    acts=st.lists(st.one_of(corrections(), replies()), max_size=3),
+)
 def test_it_does_not_matter_when_an_act_arrives(
     steps: list[Callable[[Store], object]], acts: list[Callable[[Store], object]]
 ) -> None:

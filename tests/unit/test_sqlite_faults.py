@@ -128,13 +128,13 @@ def test_broken_unicode_is_kept_as_well_as_can_be(tmp_path: Path) -> None:
 def test_evidence_is_compressed_and_comes_back_byte_for_byte(tmp_path: Path) -> None:
     path = tmp_path / "tocsin.db"
     store = open_store(path)
-    raws = [b"", b"\x00\xff", b'{"text": "Aurora Air"}' * 10_000]
+    raws = [b"", b"\x00\xff", b'{"text": "Aurora Air"}' * 100_000]
     records = [record(post(str(number))) for number in range(3)]
     for one in [replace(kept, raw=raw) for kept, raw in zip(records, raws, strict=True)]:
         store.commit(Commit(posts=[one]))
         assert store.evidence(one.post.id) == [one]
     store.close()
-    assert path.stat().st_size < 200_000
+    assert path.stat().st_size < 300_000
 
 
 def test_a_notification_with_a_huge_incident_is_refused_within_limits(tmp_path: Path) -> None:

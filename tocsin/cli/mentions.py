@@ -56,7 +56,7 @@ _NOTHING = {
 
 
 def show(console: "Console", mention: "Mention") -> None:
-    """Print one mention: a line of judgement, the text, id and link. The newest comes last, next to the prompt."""
+    """Print one mention: judgement, text, id, link and answer. The newest comes last, next to the prompt."""
     from rich.text import Text
 
     from tocsin.cli import screen
@@ -77,7 +77,12 @@ def show(console: "Console", mention: "Mention") -> None:
     body.append(screen.cut(post.wording, 2 * console.width - len(writer) - 12), "default")
     console.print(screen.indented(body))
     link = f"  {screen.harmless(post.url)}" if post.url else ""
-    console.print(Text(f"  {screen.short(mention.id)}{link}", "dim"), soft_wrap=True)
+    foot = Text(f"  {screen.short(mention.id)}{link}", "dim")
+    if mention.response_seconds is not None:
+        foot.append(f"  answered after {screen.lasting(mention.response_seconds)}", "green")
+    elif mention.addressed:
+        foot.append("  not answered", "yellow")
+    console.print(foot, soft_wrap=True)
     if mention.judgement:
         _show_people(console, mention.judgement)
 

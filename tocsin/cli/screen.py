@@ -135,6 +135,17 @@ def when(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
+_SPANS = (("d", 86_400), ("h", 3_600), ("min", 60))
+
+
+def lasting(seconds: float) -> str:
+    """`40 s`, `12 min`, `5 h`, `3 d`: a span to one unit, the largest that there are two of, for hours and days."""
+    for unit, size in _SPANS:
+        if seconds >= size * (1 if unit == "min" else 2):
+            return f"{round(seconds / size)} {unit}"
+    return f"{round(seconds)} s"
+
+
 def judged(mention: "Mention") -> "tuple[Text, Text]":
     """Sentiment and urgency of a mention, coloured."""
     from rich.text import Text

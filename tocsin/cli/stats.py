@@ -24,7 +24,7 @@ BAR = 16
 @filters
 @json_option
 def command(*, config_file: Path | None, as_json: bool, **chosen: Any) -> int:
-    """Compare brands: share of voice, sentiment, urgency."""
+    """Compare brands: share of voice, sentiment, urgency, answers."""
     from tocsin.cli import screen
     from tocsin.cli.stored import stored
 
@@ -51,6 +51,9 @@ def _table(rows: Sequence["StatRow"]) -> None:
     table.add_column("Share of voice", no_wrap=True)
     table.add_column("Sentiment", no_wrap=True)
     table.add_column("Urgent", justify="right", no_wrap=True)
+    answered = any(row.answered for row in rows)
+    if answered:
+        table.add_column("Answered", no_wrap=True)
     for row in rows:
         share = row.mentions / total
         voice = Text("█" * round(share * BAR / 2), "cyan").append(f" {share:.0%}", "default")
@@ -61,13 +64,28 @@ def _table(rows: Sequence["StatRow"]) -> None:
             voice,
             _sentiment_bar(row.sentiments),
             Text(f"{urgent:,}", "bold red" if urgent else "dim"),
+            *([_answers(row)] if answered else []),
         )
     console = screen.out()
     console.print(table)
     legend = Text()
     for name, glyph, style in _PARTS:
         legend.append(f"{glyph} {name}  ", style)
-    console.print(legend.append("as shares of the judged mentions; urgent: high or critical.", "dim"))
+    legend.append("as shares of the judged mentions; urgent: high or critical.", "dim")
+    if answered:
+        legend.append(" Answered: by the brand's own account, half of them within that time.", "dim")
+    console.print(legend)
+
+
+def _answers(row: "StatRow") -> "Text":
+    """The share of mentions that the brand answered, and the median time it took."""
+    from rich.text import Text
+
+    from tocsin.cli import screen
+
+    if row.response_seconds is None:
+        return Text("none", "dim")
+    return Text(f"{row.answered / row.mentions:.0%} in {screen.lasting(row.response_seconds)}")
 
 
 def _sentiment_bar(counts: Mapping[str, int]) -> "Text":

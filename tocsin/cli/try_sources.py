@@ -101,12 +101,14 @@ async def _hear(source: "Source", *, limit: int, seconds: float) -> Heard | Tocs
 
 def _judge(records: "list[Record]", letters: list[DeadLetter], stages: "list[Stage]") -> "list[Mention]":
     """Run the stages that look at one post or mention; folds need a history and are left out."""
+    from domain.act import Act
     from tocsin.stages import Batch, Map
 
     values: list[Any] = [record.post for record in records if not record.post.deleted]
     for stage in stages:
         if isinstance(stage, Map):
-            values = [out for value in values for out in _mapped(stage.run, value, stage.name, letters)]
+            outs = [out for value in values for out in _mapped(stage.run, value, stage.name, letters)]
+            values = [out for out in outs if not isinstance(out, Act)]
         elif isinstance(stage, Batch):
             values = stage.run(values) if values else []
     return values

@@ -6,13 +6,17 @@ The engine is synchronous and knows no source, no loop and no network. Both runt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
+from msgspec.structs import replace
+
+from domain.act import Replied
+from domain.alert import Alert
 from domain.dead_letter import DeadLetter
 from domain.event import Event, MentionEvent
 from domain.mention import Mention
 from domain.post import Record
 from storage.store import Commit, Store
 from tocsin.metrics import Metrics
-from tocsin.runtimes.flow import Flow, changes, runs, stamped, version_of
+from tocsin.runtimes.flow import Flow, changes, runs, stamped, time_responses, version_of
 from tocsin.runtimes.folds import FoldRunner
 from tocsin.stages import Batch, Map, Stage
 
@@ -61,6 +65,10 @@ class Engine:
         """Tell the folds that the recorded stream is over."""
         return self._ring(self._folds.drain_ticks())
 
+    def alarm(self, alert: Alert) -> Commit | None:
+        """Let the folds know of an alert that no rule made."""
+        return self._ring([alert])
+
     def _ring(self, ticks: Sequence[Event]) -> Commit | None:
         if not ticks:
             return None
@@ -74,9 +82,12 @@ class Engine:
         self._count(records, fresh)
         commit.posts = fresh
         alive = [record for record in fresh if not record.post.deleted]
-        found, commit.dead_letters = self._flow.run(alive)
+        found, acts, commit.dead_letters = self._flow.run(alive)
+        commit.acts = [act for done in acts.values() for act in done]
         events = list(self._events(fresh, found, known, commit))
         self._folds.run(events, commit, now=self._clock())
+        if commit.acts:
+            time_responses(self._metrics, self._answered(commit))
 
     def _events(
         self,
@@ -93,6 +104,18 @@ class Engine:
             elif before:
                 commit.edited_posts.append(post.id)
             yield from changes(post, found.get(post.id, []), before)
+
+    def _answered(self, commit: Commit) -> Iterator[Mention]:
+        """The mentions that a commit answers for the first time."""
+        first: dict[str, datetime] = {}
+        for act in commit.acts:
+            if isinstance(act, Replied):
+                first[act.mention] = min(act.at, first.get(act.mention, act.at))
+        told = {mention.id: mention for mention in commit.mentions}
+        for mention_id, at in first.items():
+            mention = self._store.mention(mention_id) or told.get(mention_id)
+            if mention is not None and mention.first_response_at is None:
+                yield replace(mention, first_response_at=at)
 
     def _count(self, records: list[Record], fresh: list[Record]) -> None:
         self._metrics.batch_posts.observe(len(records))

@@ -4,11 +4,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from msgspec.structs import replace
 
-from domain.correction import as_judged
+from domain.act import Act, AnyAct
+from domain.acted import as_heard
 from domain.dead_letter import RAW_LIMIT, DeadLetter
 from domain.errors import Refused
 from domain.event import MentionEvent
@@ -25,9 +26,10 @@ Passing = list[tuple[Record, Any]]
 
 
 class Flowed(NamedTuple):
-    """The mentions of each post that has any, by post id, and what a stage refused."""
+    """The mentions of each post that has any and the acts of each that is one, by post id; what a stage refused."""
 
     mentions: dict[str, list[Mention]]
+    acts: dict[str, list[AnyAct]]
     dead_letters: list[DeadLetter]
 
 
@@ -42,26 +44,33 @@ class Flow:
     def run(self, records: Iterable[Record]) -> Flowed:
         """Lead records through the stages. What one refuses becomes a dead letter, the others go on."""
         letters: list[DeadLetter] = []
+        acts: dict[str, list[AnyAct]] = {}
         passing: Passing = [(record, record.post) for record in records]
         for stage in self._stages:
             started = time.perf_counter()
             if isinstance(stage, Batch):
                 passing = self._batch(stage, passing, letters)
             else:
-                passing = self._map(stage, passing, letters)
+                passing = self._map(stage, passing, acts, letters)
             self._metrics.stage_seconds.labels(stage.name).observe(time.perf_counter() - started)
         found: dict[str, list[Mention]] = {}
         for record, mention in passing:
             found.setdefault(record.post.id, []).append(mention)
-        return Flowed(found, letters)
+        return Flowed(found, acts, letters)
 
-    def _map(self, stage: Map, passing: Passing, letters: list[DeadLetter]) -> Passing:
+    def _map(self, stage: Map, passing: Passing, acts: dict[str, list[AnyAct]], letters: list[DeadLetter]) -> Passing:
         passed: Passing = []
         for record, value in passing:
             try:
-                passed.extend((record, out) for out in stage.run(value))
+                outs = stage.run(value)
             except Exception as error:  # noqa: BLE001  # poison must not stop the line; it is kept with its reason
                 letters.append(letter_of(record, stage.name, error, at=self._clock()))
+                continue
+            for out in outs:
+                if isinstance(out, Act):
+                    acts.setdefault(record.post.id, []).append(cast("AnyAct", out))
+                else:
+                    passed.append((record, out))
         return passed
 
     def _batch(self, stage: Batch, passing: Passing, letters: list[DeadLetter]) -> Passing:
@@ -104,7 +113,7 @@ def changes(post: Post, mentions: Iterable[Mention], before: Iterable[Mention]) 
     """Say what a version of a post changes: `mentions` are made of it, `before` are all that were made of the post.
 
     What was deleted and is there again is new. What does not match any more, or is of a deleted post, is deleted; it
-    is told as the model judged it, as its arrival was.
+    is told as it was heard, whatever was done to it since.
     """
     known = {mention.id: mention for mention in before}
     for mention in mentions:
@@ -113,7 +122,7 @@ def changes(post: Post, mentions: Iterable[Mention], before: Iterable[Mention]) 
         yield MentionEvent(mention=mention, change="edited" if edited else "new")
     for gone in known.values():
         if gone.deleted_at is None:
-            yield MentionEvent(mention=replace(as_judged(gone), deleted_at=post.collected_at), change="deleted")
+            yield MentionEvent(mention=replace(as_heard(gone), deleted_at=post.collected_at), change="deleted")
 
 
 def stamped(record: Record) -> Record:
@@ -141,6 +150,14 @@ def runs(arrivals: Iterable[T], version_of: Callable[[T], Version]) -> Iterator[
 def version_of(record: Record) -> Version:
     """Which version of which post a stamped record holds."""
     return record.post.id, record.post.version
+
+
+def time_responses(metrics: Metrics, answered: Iterable[Mention]) -> None:
+    """Say how long the authors of mentions waited that were answered for the first time; history is left out."""
+    for mention in answered:
+        seconds = mention.response_seconds
+        if seconds is not None and mention.post.origin == "live":
+            metrics.first_response.labels(mention.post.network).observe(seconds)
 
 
 def count_mentions(metrics: Metrics, mentions: Iterable[Mention]) -> None:

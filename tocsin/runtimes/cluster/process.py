@@ -1,7 +1,8 @@
 """From the topic of posts to the topic of mentions: what `tocsin process` does with the posts it was given.
 
-Published first, then remembered; the caller acknowledges last. So what is remembered was published, and a crash
-anywhere leaves records that come again and lead to the same messages, which `alert` knows by their origins.
+Published and kept first, then remembered; the caller acknowledges last. So what is remembered was published, and a
+crash anywhere leaves records that come again and lead to the same messages, which `alert` knows by their origins, and
+to the same acts, which are kept once.
 """
 
 from collections import Counter
@@ -14,6 +15,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 from prometheus_client import Counter as Metric
 
+from domain.act import AnyAct
 from domain.dead_letter import DeadLetter
 from domain.errors import BrokerUnavailable, Refused, StoreUnavailable
 from domain.mention import Mention
@@ -24,7 +26,17 @@ from tocsin.runtimes.cluster.broker import Outgoing, Received
 from tocsin.runtimes.cluster.intake import Message
 from tocsin.runtimes.cluster.unreadable import unreadable
 from tocsin.runtimes.cluster.wire import AGAIN, MENTIONS, POSTS, POSTS_DEAD, Heard, Reader, backfill, encode
-from tocsin.runtimes.flow import Flow, Version, changes, count_mentions, letter_of, runs, stamped
+from tocsin.runtimes.flow import (
+    Flow,
+    Flowed,
+    Version,
+    changes,
+    count_mentions,
+    letter_of,
+    runs,
+    stamped,
+    time_responses,
+)
 from tocsin.stages import Stage
 
 STAGE = "process"
@@ -33,7 +45,7 @@ _RECORDS = Reader(Record)
 
 
 class Memory(Protocol):
-    """What was last passed on of every post that ever named a brand."""
+    """What was last passed on of every post that ever named a brand or answered for one."""
 
     def recall(self, post_ids: Iterable[str]) -> dict[str, Known]:
         """What is remembered of these posts, by post id."""
@@ -41,6 +53,14 @@ class Memory(Protocol):
 
     def remember(self, posts: Mapping[str, Known]) -> list[str]:
         """Write each; return the post ids that another process took further meanwhile."""
+        ...
+
+
+class Desk(Protocol):
+    """Where acts are kept: `storage.elasticsearch.ElasticsearchStore`."""
+
+    def answer(self, acts: Sequence[AnyAct]) -> list[Mention]:
+        """Keep acts, durably, each once; return the mentions that were not answered before and are now."""
         ...
 
 
@@ -69,10 +89,11 @@ class Arrival(NamedTuple):
 
 
 class _Turn(Struct):
-    """What some posts lead to: messages by topic and brand, and how each changed post is to be remembered."""
+    """What some posts lead to: messages by topic and brand, acts, and how each changed post is to be remembered."""
 
     heard: dict[tuple[str, str], list[Heard]] = {}
     known: dict[str, Known] = {}
+    acts: list[AnyAct] = []
     letters: list[DeadLetter] = []
     refused: set[Origin] = set()
     fresh: list[Arrival] = []
@@ -92,6 +113,7 @@ class Processor:
         *,
         stages: Sequence[Stage],
         memory: Memory,
+        desk: Desk,
         producer: Publisher,
         generation: Callable[[str], str],
         clock: Callable[[], datetime],
@@ -99,7 +121,7 @@ class Processor:
     ) -> None:
         self._generation = cache(generation)
         self._flow = Flow(stages, clock=clock, metrics=metrics)
-        self._memory, self._producer = memory, producer
+        self._memory, self._desk, self._producer = memory, desk, producer
         self._clock, self._metrics = clock, metrics
 
     def deal(self, messages: Sequence[Message]) -> list[bool]:
@@ -148,8 +170,10 @@ class Processor:
         while arrivals:
             turn = self._work_out(arrivals, self._memory.recall([one.id for one in arrivals]))
             self._publish(turn)
+            answered = self._desk.answer(turn.acts) if turn.acts else []
             behind = set(self._memory.remember(turn.known)) if turn.known else set()
             self._account(turn)
+            time_responses(self._metrics, answered)
             refused |= turn.refused
             # Another process passed on another version of these, heard in another line: once more, on top of it.
             arrivals = [one for one in turn.fresh if one.id in behind]
@@ -164,7 +188,7 @@ class Processor:
             poison = {letter.where for letter in flowed.dead_letters}
             turn.letters += flowed.dead_letters
             for one in fresh:
-                _note(turn, one, flowed.mentions.get(one.id, []), known[one.id])
+                _note(turn, one, flowed, known[one.id])
                 if poison and one.record.post.place in poison:
                     turn.refused.add(one.origin)
             turn.fresh += fresh
@@ -227,13 +251,14 @@ def _is_fresh(one: Arrival, known: Known | None, turn: _Turn) -> bool:
     return True
 
 
-def _note(turn: _Turn, one: Arrival, mentions: Sequence[Mention], known: Known | None) -> None:
-    """Say what one version changes, and remember it; a post that never named a brand is not remembered."""
+def _note(turn: _Turn, one: Arrival, flowed: Flowed, known: Known | None) -> None:
+    """Say what one version changes, and remember it; a post that never concerned a brand is not remembered."""
     post = one.record.post
     before = known.mentions if known else ()
-    events = list(changes(post, mentions, before))
-    if known is None and not events:
+    events, acts = list(changes(post, flowed.mentions.get(one.id, []), before)), flowed.acts.get(one.id, [])
+    if known is None and not (events or acts):
         return
+    turn.acts += acts
     month = known.month if known else month_of(post)
     for event in events:
         heard = Heard(event=event, origin=one.origin, month=month)
