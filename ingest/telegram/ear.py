@@ -13,13 +13,14 @@ from ingest.http import PoliteClient
 from ingest.telegram.api import BotApi, bot_of
 from ingest.telegram.config import Config
 from ingest.telegram.loose import read_json, write_json
-from ingest.telegram.parse import Update, User, read_message, read_update, refused
+from ingest.telegram.parse import Room, Update, User, read_message, read_update, refused
 from ingest.telegram.rooms import Rooms
 
-REMEMBERED = 1_000
+REMEMBERED = 500
 """Posts of channels that are kept in memory, to say them again when Telegram tells how many reacted."""
 
 _LARGEST_KEPT = 8_192
+_LARGEST_NUMBER = 2**53
 
 
 class Heard(Struct):
@@ -32,7 +33,6 @@ class Heard(Struct):
 
 
 class _Kept(Struct):
-    update: Update
     raw: bytes
     likes: int | None = None
 
@@ -59,9 +59,9 @@ class Ear:
         """Read decoded updates; `start` was called. Raises SourceStopped for a refused token."""
         heard = Heard(records=[], letters=[], troubles=[])
         for one in found:
-            number = one.get("update_id") if isinstance(one, dict) else None
-            if isinstance(number, int):
-                heard.last = max(number, heard.last if heard.last is not None else number)
+            number = _number_of(one)
+            if number is not None:
+                heard.last = max(number, heard.last or 0)
             update = read_update(one, source=self._source, at=self._clock())
             if isinstance(update, DeadLetter):
                 heard.letters.append(update)
@@ -105,12 +105,12 @@ class Ear:
         if not self.rooms.wanted(message):
             return None
         known = self._kept.pop(message.place, None)
-        kept = _Kept(update, raw, known.likes if known else None)
+        kept = _Kept(raw, known.likes if known else None)
         if message.chat.type == "channel" and len(raw) <= _LARGEST_KEPT:
             self._kept[message.place] = kept
             for oldest in list(self._kept)[:-REMEMBERED]:
                 del self._kept[oldest]
-        return await self._post(kept)
+        return await self._post(update, kept)
 
     async def _counted(self, update: Update) -> Record | DeadLetter | None:
         """Say a post again with how many reacted; one that is not remembered is passed over."""
@@ -119,17 +119,22 @@ class Ear:
         if counted is None or kept is None:
             return None
         kept.likes = sum(one.total_count for one in counted.reactions)
-        return await self._post(kept)
+        again = read_update(read_json(kept.raw), source=self._source, at=self._clock())
+        return await self._post(again, kept) if isinstance(again, Update) else again
 
-    async def _post(self, kept: _Kept) -> Record | DeadLetter | None:
-        message = kept.update.said
-        assert message is not None  # noqa: S101  # only messages are kept
+    async def _post(self, update: Update, kept: _Kept) -> Record | DeadLetter | None:
+        message = update.said
         return read_message(
-            kept.update,
+            update,
             kept.raw,
-            room=await self.rooms.of(message.chat),
+            room=await self.rooms.of(message.chat) if message else Room(),
             bot=self._bot or User(0),
             source=self._source,
             at=self._clock(),
             likes=kept.likes,
         )
+
+
+def _number_of(found: Any) -> int | None:
+    number = found.get("update_id") if isinstance(found, dict) else None
+    return number if type(number) is int and 0 <= number < _LARGEST_NUMBER else None

@@ -1,12 +1,15 @@
 """A bot that asks: nothing is confirmed before it is stored, and every refusal has its order."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from domain.dead_letter import DeadLetter
 from domain.errors import RetryLater, SourceError, SourceMisconfigured, SourceStopped
-from domain.post import Post
+from domain.post import Post, Record
 from ingest.telegram.bot import BotSource
 from ingest.telegram.config import Config
 from ingest.telegram.parse import ALLOWED
@@ -21,6 +24,7 @@ from tests.networks.telegram import (
     ScriptedTelegram,
     error,
     mirror,
+    result,
     said,
     scripted_telegram,
 )
@@ -329,6 +333,30 @@ async def test_check_says_who_the_bot_is_and_what_it_may_hear(desk: Desk) -> Non
     assert "bot @AuroraAirBot answers" in said_first
     assert "privacy mode is on" in said_first
     assert "does not see @nowhere" in said_first
+
+
+@pytest.mark.parametrize("number", [None, "9", True, -1, 2**70])
+async def test_updates_without_usable_numbers_are_no_answer(desk: Desk, number: Any) -> None:
+    desk.telegram.server.override = lambda asked: (
+        result([{"update_id": number, "channel_post": said(CHANNEL, 1, NOON, "late")}])
+        if asked.path.endswith("getUpdates")
+        else desk.telegram.server._told(asked)
+    )
+    with pytest.raises(RetryLater, match="have no numbers"):
+        await desk.source().fetch(None)
+
+
+async def test_a_dead_letter_that_has_become_readable_is_a_post(desk: Desk) -> None:
+    update = {"update_id": 1, "channel_post": said(CHANNEL, 1, NOON, "late")}
+    letter = DeadLetter(
+        source="tg", stage="parse", reason="bad_update", detail="?", where="update 1", at=NOON,
+        raw=json.dumps(update).encode(),
+    )  # fmt: skip
+    read = desk.source().reread(letter)
+    assert isinstance(read, Record)
+    assert (read.post.native_id, read.post.text) == ("-1001234567890_1", "late")
+    broken = desk.source().reread(replace(letter, raw=b"{"))
+    assert isinstance(broken, DeadLetter)
 
 
 async def test_a_dead_letter_is_read_again(desk: Desk) -> None:
