@@ -16,7 +16,7 @@ from ingest.lenient import UNREADABLE, decode
 from ingest.waiting import asked_wait
 from ingest.x.config import Config
 from ingest.x.parse import Person, read_person
-from ingest.x.problems import CONFLICT, REFUSALS, SERVER_ERROR, Failing, Problem, problems, refusal
+from ingest.x.problems import BAD_REQUEST, REFUSALS, SERVER_ERROR, Failing, Problem, problems, refusal
 
 PAGE = 100
 """Posts, ids or accounts of one request."""
@@ -163,9 +163,10 @@ class Api:
             limiter_key=f"{self._key}:rules",
             accept_status=REFUSALS,
         )
-        told = [one for one in problems(reply.body) if _DUPLICATE not in f"{one.title} {one.slug}".lower()]
-        if reply.status in REFUSALS and (told or reply.status != CONFLICT):
+        told = problems(reply.body)
+        if reply.status in REFUSALS and not (reply.status == BAD_REQUEST and told):
             raise self._order(reply)
+        told = [one for one in told if _DUPLICATE not in f"{one.title} {one.slug}".lower()]
         refused = [f"X does not take a rule ({one.words}): {one.value!s:.100}" for one in told]
         if add and len(refused) >= len(add):
             raise SourceMisconfigured("; ".join(refused))

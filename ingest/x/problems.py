@@ -54,7 +54,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     @property
     def words(self) -> str:
         """X's sentence, shortened."""
-        said = "; ".join([self.title, self.message or self.detail, *self.details]).strip("; ")
+        said = "; ".join(words for words in (self.title, self.message or self.detail, *self.details) if words)
         return f"{said[:_LONGEST]}..." if len(said) > _LONGEST else said or "no reason given"
 
 

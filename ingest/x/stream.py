@@ -67,7 +67,7 @@ class StreamSource:
         self._api = Api(config, client=client, clock=clock)
         self._reader = Reader(config, self._api, brands=brands, clock=clock, name=self.name)
         self._feed: Feed | None = None
-        self._planned = False
+        self._opened, self._planned = 0, 0
         self._opened_at = self._search_at = clock()
         self._failures = 0
         self._shared: frozenset[str] = frozenset()
@@ -87,13 +87,14 @@ class StreamSource:
             self._reader.purse.check(turn.bill, self._config.post_price, turn.now)
             if self._feed is None:
                 await self._connect(turn.now)
+            opened = self._opened
             await self._listen(turn)
         except SourceError as error:
             await self._hang_up()
             self._given = cursor
             raise self._patient(error) from None
         page = turn.page()
-        self._planned = self._feed is not None
+        self._planned = opened
         self._lines.clear()
         self._untold.clear()
         self._given = page.cursor
@@ -136,7 +137,7 @@ class StreamSource:
         except BaseException:
             await feed.close()
             raise
-        self._feed, self._planned, self._opened_at = feed, False, now
+        self._feed, self._opened, self._opened_at = feed, self._opened + 1, now
 
     def _open_lines(self, shown: Callable[[], None]) -> AsyncGenerator[bytes]:
         return self._api.stream(shown, silence=self._silence)
@@ -159,7 +160,7 @@ class StreamSource:
     async def _listen(self, turn: Turn) -> None:
         """A step of what was missed or is due to be looked at again, and what the stream has brought."""
         turn.troubles += self._untold
-        if not self._planned:
+        if self._planned != self._opened:
             turn.begin(self._reader.queries(), start=self._reader.start(turn.now), everything=True)
         if turn.now >= self._search_at:
             await self._search(turn)
@@ -247,7 +248,6 @@ class StreamSource:
 
     async def _hang_up(self) -> None:
         feed, self._feed = self._feed, None
-        self._planned = False
         self._lines.clear()
         if feed is not None:
             await feed.close()

@@ -97,6 +97,7 @@ class X:
     page: int = 100
     lag: float = 0.0
     between: Callable[[], None] = lambda: None
+    refuse_users: bool = False
     billed: dict[str, float] = field(default_factory=dict)
     paths: list[str] = field(default_factory=list)
 
@@ -234,6 +235,8 @@ class X:
         return _told(_partial([post.shown for post in found], lost, "tweet"))
 
     def _users(self, asked: Asked) -> Told:
+        if self.refuse_users:
+            return problem(503, "service-unavailable", "Service Unavailable")
         ids = asked.query["ids"].split(",")
         found = [self.users[one] for one in ids if one in self.users]
         for user in found:
