@@ -1,6 +1,7 @@
 """The contract cases of Odnoklassniki: groups that are asked, and messages that are brought."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -101,6 +102,7 @@ async def _messages(_: Path) -> AsyncIterator[Rig]:
     clock = Clock()
     sending: set[asyncio.Task[Any]] = set()
     made: list[OkMessages] = []
+    numbers = itertools.count(100)
 
     def send(source: OkMessages, body: bytes) -> None:
         sending.add(asyncio.ensure_future(source.receive({}, body)))
@@ -114,9 +116,10 @@ async def _messages(_: Path) -> AsyncIterator[Rig]:
         return source
 
     def publish(count: int) -> list[str]:
-        for number in range(100, 100 + count):
+        fresh = [next(numbers) for _ in range(count)]
+        for number in fresh:
             send(made[-1], message(number, clock()))
-        return [f"mid:C3e.{number}" for number in range(100, 100 + count)]
+        return [f"mid:C3e.{number}" for number in fresh]
 
     yield Rig(
         make=make, clock=clock, expected={f"mid:C3e.{number}" for number in range(3)}, unreadable=1, publish=publish
