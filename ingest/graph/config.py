@@ -13,7 +13,7 @@ from ingest.addresses import split
 class GraphConfig(BaseModel):
     """The credential, the version of the API, and how much may be asked."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     token: SecretStr | None = Field(default=None, description="access token; never ends if it is a system user's")
     app_id: str = Field(

@@ -227,7 +227,9 @@ class Follower:
         """The time back to which comments are read."""
         if not post.full and post.read >= 0 and self._wall.replies is not None:
             return 0  # an answer may stand under a comment of any age
-        return progress.since if post.read < 0 else max(progress.since, int(self._horizon().timestamp()))
+        if post.read < 0:
+            return progress.since
+        return max(progress.since, min(post.newest, int(self._horizon().timestamp())))
 
     def _end_reading(self, name: str, stand: Stand, progress: Progress) -> None:
         post = stand.posts[name]

@@ -13,7 +13,7 @@ SHORTEST_SECRET = 16
 class Config(BaseModel):
     """One feed or several. Addresses may hold tokens, so they are never printed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     kind: Literal["rss"]
     name: str = Field(default="rss", min_length=1, description="how logs and cursors call this source")

@@ -217,7 +217,8 @@ class PushedSource:
         troubles, asked = [], 0
         for key, feed in self._keys.items():
             place, known = progress.feeds.get(key, Place()), progress.hubs.get(key)
-            same = known is not None and (known.hub, known.topic) == (place.hub, place.topic)
+            # One that another process has asked is known by its question only.
+            same = known is not None and known.topic == place.topic and known.hub in {"", place.hub}
             if not place.hub or asked >= _AT_ONCE or (known is not None and same and now < known.ask_at):
                 continue
             asked += 1

@@ -77,9 +77,13 @@ class Facebook(GraphNetwork):
             return self._page_list(edge, asked) if edge else self._page()
         held = [one for one in self.things() if one.id == name]
         if not held or not edge:
-            return {"id": name} if held else None
+            return self._shown(held[0], asked.query["fields"]) if held else None
         assert (edge, asked.query["filter"], asked.query["order"]) == ("comments", "stream", "reverse_chronological")
         return self.listed([self._comment(one) for one in self._newest(self.comments) if one.under == name], asked)
+
+    def _shown(self, thing: Thing, fields: str) -> dict[str, Any]:
+        said = self._comment(thing) if thing.under else self._post(thing)
+        return {"id": thing.id} if fields == "id" else said
 
     def _page(self) -> dict[str, Any]:
         token = {"access_token": PAGE_TOKEN} if self.gives_page_token else {}
