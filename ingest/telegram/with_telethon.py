@@ -45,13 +45,17 @@ async def connect(config: Config) -> "TelethonConnection":
         config.api_hash.get_secret_value() if config.api_hash else "",
         timeout=_CONNECT_SECONDS,
         request_retries=1,
-        connection_retries=2,
+        connection_retries=1,
         flood_sleep_threshold=0,
         device_model="Tocsin",
         base_logger=_quiet(),
     )
     with orders():
-        await client.connect()
+        try:
+            await client.connect()
+        except BaseException:
+            await client.disconnect()
+            raise
     return TelethonConnection(client)
 
 

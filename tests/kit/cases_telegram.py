@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from itertools import count as count_from
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ async def _asking(_: Path) -> AsyncIterator[Rig]:
     async with scripted_telegram(TOKEN, clock) as telegram, polite_client(clock) as client:
         expected = populate(telegram)
         config = Config.model_validate({**BOT_CONFIG, "api": telegram.server.url, "per_minute": 60_000})
-        numbers = iter(range(1_000, 2_000))
+        numbers = count_from(1_000)
 
         def publish(count: int) -> list[str]:
             fresh = [said(CHANNEL, next(numbers), clock(), "Aurora Air again") for _ in range(count)]
@@ -144,7 +145,8 @@ async def _pushed(_: Path) -> AsyncIterator[Rig]:
             return source
 
         def publish(count: int) -> list[str]:
-            fresh = [said(CHANNEL, 1_000 + n, clock(), "Aurora Air again") for n in range(count)]
+            first = 1_000 + len(telegram.updates)
+            fresh = [said(CHANNEL, first + n, clock(), "Aurora Air again") for n in range(count)]
             numbers = [telegram.happen("channel_post", one) for one in fresh]
             send(made[-1], [update for _, update in telegram.updates if update["update_id"] in numbers])
             return [f"{CHANNEL['id']}_{one['message_id']}" for one in fresh]
@@ -187,7 +189,7 @@ async def _reading(_: Path) -> AsyncIterator[Rig]:
     def publish(count: int) -> list[str]:
         first = max(telegram.written[mtproto.CITY]) + 1
         numbers = range(first, first + count)
-        telegram.write(*(mtproto.message(mtproto.CITY, n, "Again!", clock(), post=True) for n in numbers))
+        telegram.write(*(mtproto.message(mtproto.CITY, n, "Aurora Air again", clock(), post=True) for n in numbers))
         return [f"{channel_id(mtproto.CITY)}_{n}" for n in numbers]
 
     def fail(failure: Failure | None) -> None:
@@ -221,8 +223,9 @@ CASES = (
     SourceCase(
         kind="telegram", way="webhook", start=_pushed, config=PUSHED_CONFIG, replays=False, http=False, quiet=2
     ),
+    # Between two looks at a channel it listens for what Telegram tells of itself, five seconds at a time.
     SourceCase(
-        kind="telegram", way="mtproto", start=_reading, config=READING_CONFIG, quiet=2, key=True, edits=True,
+        kind="telegram", way="mtproto", start=_reading, config=READING_CONFIG, quiet=13, key=True, edits=True,
         deletions=True, history=True,
     ),
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """What stands between us and Telethon: TL objects as dicts, errors as orders, and no Telethon at all."""
 
+import socket
 import subprocess
 import sys
 from datetime import timedelta
@@ -8,6 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 from telethon import errors, types  # type: ignore[import-untyped]
+from telethon.crypto import AuthKey  # type: ignore[import-untyped]
+from telethon.sessions import StringSession  # type: ignore[import-untyped]
 
 from domain.dead_letter import DeadLetter
 from domain.errors import RetryLater, SourceMisconfigured, SourceStopped
@@ -185,6 +188,17 @@ async def test_a_session_that_is_none_is_the_settings_fault_and_is_not_repeated(
     with pytest.raises(SourceMisconfigured, match="is not a session string") as caught:
         await connect(Config.model_validate(READING_CONFIG))
     assert SECRET not in f"{caught.value!r}{caught.value.__cause__!r}"
+
+
+async def test_where_telegram_cannot_be_reached_it_is_tried_again() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    session = StringSession()
+    session.set_dc(2, "127.0.0.1", port)
+    session.auth_key = AuthKey(bytes(range(256)))
+    config = Config.model_validate({**READING_CONFIG, "session": session.save()})
+    with pytest.raises(RetryLater, match="fails for now"):
+        await connect(config)
 
 
 async def test_without_telethon_the_sentence_holds_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
