@@ -34,7 +34,9 @@ class Talkative(ScriptedSource):
         if since > DAYS + timedelta(hours=3) + EVERY:
             self.stop.set()
         quiet = DAYS < since <= DAYS + timedelta(hours=3)
-        return Page(records=[] if quiet else [record(1, "aurora"), record(2, "aurora")], cursor=b"")
+        return Page(
+            records=[] if quiet else [record(1, "aurora"), record(2, "aurora")], cursor=self.now.isoformat().encode()
+        )
 
 
 async def test_a_source_that_falls_silent_is_told_of_until_it_is_heard_again() -> None:

@@ -94,8 +94,9 @@ class Listener:
             except Exception as error:  # noqa: BLE001  # a connector's bug must not end the listening
                 await self._wait_after(error, None, stop)
                 continue
+            news = page.cursor != cursor or bool(page.records or page.dead_letters)
             cursor = page.cursor
-            await self._take(page)
+            await self._take(page, news=news)
             if page.exhausted:
                 self.health.state = "finished"
                 break
@@ -106,7 +107,8 @@ class Listener:
                 await _sleep(page.wait, stop)
         self.idle.set()
 
-    async def _take(self, page: Page) -> None:
+    async def _take(self, page: Page, *, news: bool) -> None:
+        """Note a page, and hand it over unless there is nothing in it to store."""
         self._backoff.reset()
         self.health.state, self.health.detail = "listening", ""
         now = self._clock()
@@ -119,7 +121,8 @@ class Listener:
         for trouble in page.troubles:
             self._metrics.source_errors.labels(self.source.name, "partial").inc()
             log.warning("part of a source failed", source=self.source.name, why=trouble)
-        await self._put(Arrival(self.source, page, now))
+        if news:
+            await self._put(Arrival(self.source, page, now))
         if not self.source.finite and (page.wait > 0 or not page.records):
             self.idle.set()
 
