@@ -9,7 +9,7 @@ from domain.ids import stable_id
 from domain.post import Record
 from ingest.graph.answers import decode
 from ingest.graph.progress import Memory
-from ingest.recent import news, remembered
+from ingest.recent import remembered, seen
 
 
 class _Named(Struct):
@@ -35,12 +35,16 @@ class Batch:
         """Whether there is something to hand on."""
         return bool(self.records or self.letters or self.troubles)
 
-    def give(self, record: Record, *, horizon: datetime) -> None:
-        """Hand a record on if it is news; it is remembered if it was written after the horizon."""
-        fresh = news([record], self._memory.recent)
-        self.records += fresh
-        if fresh:
-            self._memory.recent = remembered(self._memory.recent, fresh, since=horizon, most=REMEMBERED)
+    def give(self, record: Record) -> None:
+        """Hand a record on if it is news."""
+        now = seen(record.post)
+        if self._memory.recent.get(record.post.native_id) != now:
+            self.records.append(record)
+            self._memory.recent[record.post.native_id] = now
+
+    def settle(self, *, horizon: datetime) -> None:
+        """Remember only what was written after the horizon, and not too much of it."""
+        self._memory.recent = remembered(self._memory.recent, (), since=horizon, most=REMEMBERED)
 
     def refuse(self, letter: DeadLetter) -> None:
         """Hand a dead letter on, once; the counters of its object may change."""

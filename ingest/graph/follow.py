@@ -31,6 +31,8 @@ CALLS = 20
 """Calls that one fetch makes at most before it returns, be it with nothing."""
 FULL_ROUND = 1_800
 """Seconds between rounds that go back to the end of the window."""
+NOT_DOUBTED = 1 << 40
+"""The round in which a post was seen that is there and in no list: it is not asked for again."""
 
 _YOUNGEST_LOOK, _OLDEST_LOOK, _SHARE_OF_AGE = 600, 21_600, 10
 _BAD_SECONDS = 3_600.0
@@ -82,6 +84,7 @@ class Follower:
             if self._graph.rest:
                 break
         self._verdict(batch)
+        batch.settle(horizon=self._horizon())
         progress.under = {name: seen for name, seen in progress.under.items() if name in progress.recent}
         return Page(
             records=batch.records,
@@ -175,7 +178,7 @@ class Follower:
         """Follow a post and give it if it is news; return whether it was unknown."""
         if isinstance(found.outcome, DeadLetter):
             batch.refuse(found.outcome)
-        if not found.id or found.at < window or found.at <= stand.pruned:
+        if not found.id or found.at < window or found.at < stand.pruned:
             return False
         post = stand.posts.get(found.id)
         unknown = post is None
@@ -184,10 +187,8 @@ class Follower:
         post.told, post.sweep = found.comments, stand.sweep
         if found.hidden:
             self._gone([found.id], progress, batch)
-        elif isinstance(found.outcome, Record) and found.at >= progress.since:
-            horizon = self._horizon()
-            if unknown or found.at >= horizon.timestamp():
-                batch.give(found.outcome, horizon=horizon)
+        elif isinstance(found.outcome, Record) and found.at >= progress.since and (unknown or self._is_young(found)):
+            batch.give(found.outcome)
         return unknown
 
     async def _comments(self, name: str, stand: Stand, place: Place, progress: Progress, batch: Batch) -> None:
@@ -203,9 +204,8 @@ class Follower:
                 f"{segment(name)}/{edge.name}", edge.params, after=post.after, token=place.token, most=edge.most
             )
         except ObjectGone:
-            await self._be_seen(place)
-            del stand.posts[name]
-            self._gone(_with_comments(name, progress), progress, batch)
+            stand.doubts.append(name)  # a post without a list of comments looks the same as one that is gone
+            post.read, post.looked, post.after = post.told, self._now(), ""
             return
         except NotAllowed as error:
             batch.troubles.append(f"the comments of one post cannot be read: {error}")
@@ -258,9 +258,9 @@ class Follower:
         if found.hidden:
             self._gone([found.id], progress, batch)
         elif isinstance(found.outcome, Record) and found.at >= progress.since:
-            horizon = self._horizon()
-            if found.at >= horizon.timestamp() or (not known and found.at > post.newest):
-                batch.give(found.outcome, horizon=horizon)
+            unknown = found.id not in progress.recent and found.at > post.newest
+            if unknown or self._is_young(found):
+                batch.give(found.outcome)
                 progress.under[found.id] = (name, post.number)
 
     async def _thread(self, stand: Stand, place: Place, progress: Progress, batch: Batch) -> None:
@@ -294,11 +294,13 @@ class Follower:
         except ObjectGone:
             await self._be_seen(place)
             self._gone(_with_comments(name, progress), progress, batch)
+            stand.posts.pop(name, None)
         except NotAllowed:
             log.info("what was not seen again may not be asked for", source=self._settings.source)
         stand.doubts = stand.doubts[1:]
-        stand.posts.pop(name, None)
         progress.under.pop(name, None)
+        if name in stand.posts:
+            stand.posts[name].sweep = NOT_DOUBTED
 
     async def _be_seen(self, place: Place) -> None:
         """Make sure that the place itself is there: a token that lost its sight would else make all of it deleted."""
@@ -368,6 +370,9 @@ class Follower:
         """The time back to which posts are watched; further after we were away for long."""
         usual = self._now() - int(self._settings.follow_days * 86_400)
         return min(usual, stand.swept - _OVERLAP) if stand.swept else usual
+
+    def _is_young(self, found: Found) -> bool:
+        return found.at >= self._horizon().timestamp()
 
     def _horizon(self) -> datetime:
         """What was written before this is not looked at again."""

@@ -92,6 +92,7 @@ class HashtagSource:
             await self._advance(tag, progress, batch)
             if self._graph.rest:
                 break
+        batch.settle(horizon=self._clock() - timedelta(hours=self._config.refresh_hours))
         if len(self._unknown) == len(self._config.tags):
             raise SourceMisconfigured("; ".join(f"#{tag}: {error}" for tag, error in self._unknown.items()))
         return Page(
@@ -178,7 +179,7 @@ class HashtagSource:
         if not isinstance(found.outcome, Record) or found.at < progress.since:
             return False
         unknown = found.id not in progress.recent
-        batch.give(found.outcome, horizon=self._clock() - timedelta(hours=self._config.refresh_hours))
+        batch.give(found.outcome)
         return unknown
 
     def _reading(self, edge: str) -> Reading:

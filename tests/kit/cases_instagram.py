@@ -95,11 +95,12 @@ async def _hashtags(_: Path) -> AsyncIterator[Rig]:
     clock, numbers = Clock(), count(1_000)
     async with scripted_server() as server, polite_client(clock) as client:
         network = account_of_all_sorts(server, clock)
-        config = Config.model_validate({**TAGS, **_FREELY, "api": server.url})
+        config = Config.model_validate({**TAGS, **_FREELY, "api": server.url, "most_pages": 200})
 
         def publish(number: int) -> list[str]:
             fresh = [Thing(f"{n}", "Once more #fog", clock()) for n in islice(numbers, number)]
             network.tagged["fog"] += fresh
+            network.page_size = max(network.page_size, len(network.tagged["fog"]) // 20)  # a day may hold thousands
             return [thing.id for thing in fresh]
 
         yield Rig(

@@ -295,11 +295,25 @@ async def test_young_comments_are_read_again_oftener_than_older_ones(looking: Lo
     assert early > late > 0
 
 
-async def test_one_dead_post_is_dropped_and_the_source_lives(looking: Looking, network: Facebook) -> None:
-    network.refused[f"{PAGE}_1/comments"] = GONE
-    assert f"{PAGE}_2" in await looking.posts()
+async def test_a_post_that_dies_between_two_calls_is_dropped_and_the_source_lives(
+    looking: Looking, network: Facebook
+) -> None:
+    await looking.all()
+    network.comments.append(Thing("1_3", "Never read", looking.clock(), under=f"{PAGE}_1"))
+    network.arrives = lambda: network.delete(f"{PAGE}_1")
+    gone = await looking.posts(after=300)
+    assert {name for name, post in gone.items() if post.deleted} == {f"{PAGE}_1", "1_1", "1_2"}
     network.feed.append(Thing(f"{PAGE}_9", "News", looking.clock(), by=PAGE))
-    assert f"{PAGE}_9" in await looking.posts(after=300)
+    assert set(await looking.posts(after=300)) == {f"{PAGE}_9"}
+
+
+async def test_a_post_that_has_no_list_of_comments_is_not_called_deleted(looking: Looking, network: Facebook) -> None:
+    network.refused[f"{PAGE}_1/comments"] = GONE
+    found = await looking.all()
+    assert found.ids == {f"{PAGE}_1", f"{PAGE}_2"}
+    network.paths.clear()
+    assert (await looking.all(after=HOUR)).posts == []
+    assert f"{PAGE}_1" not in network.paths, "it was asked for once"
 
 
 async def test_lists_that_are_refused_are_spoken_of_once_a_day_and_the_rest_goes_on(
