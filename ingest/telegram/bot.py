@@ -21,6 +21,8 @@ from ingest.telegram.ear import Ear
 
 IDLE_WAIT = 1.0
 """Seconds after which a fetch without news returns; the question to Telegram stays open."""
+STORE_WAIT = 1.0
+"""Seconds after which a fetch returns whose cursor is not stored yet."""
 NUMBERS_LAST = 6 * 86_400
 """Seconds without an update after which Telegram may begin at another number: then it is asked without one."""
 
@@ -45,9 +47,11 @@ class BotSource:
         client: PoliteClient,
         clock: Callable[[], datetime],
         idle_wait: float = IDLE_WAIT,
+        store_wait: float = STORE_WAIT,
     ) -> None:
         self.name = config.name
-        self._config, self._clock, self._idle_wait = config, clock, idle_wait
+        self._config, self._clock = config, clock
+        self._idle_wait, self._store_wait = idle_wait, store_wait
         self._ear = Ear(config, client=client, clock=clock)
         self._durable: int | None = None
         self._news = asyncio.Event()
@@ -112,7 +116,7 @@ class BotSource:
     async def _stored(self, page: int) -> None:
         """Wait a little for the store; asking again before would only bring the same."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._idle_wait):
+            async with asyncio.timeout(self._store_wait):
                 while page > (self._durable or 0):
                     self._news.clear()
                     await self._news.wait()

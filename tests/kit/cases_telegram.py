@@ -84,7 +84,7 @@ def populate(telegram: ScriptedTelegram) -> set[str]:
 async def _asking(_: Path) -> AsyncIterator[Rig]:
     clock = Clock()
     async with scripted_telegram(TOKEN, clock) as telegram, polite_client(clock) as client:
-        expected = populate(telegram)
+        expected, telegram.patience = populate(telegram), 0.05
         config = Config.model_validate({**BOT_CONFIG, "api": telegram.server.url, "per_minute": 60_000})
         numbers = count_from(1_000)
 
@@ -106,7 +106,7 @@ async def _asking(_: Path) -> AsyncIterator[Rig]:
             telegram.happen(kind, said(telegram.chats[int(chat)], int(number), NOON, "On time!", edit_date=now))
 
         yield Rig(
-            make=lambda: BotSource(config, client=client, clock=clock, idle_wait=0.05),
+            make=lambda: BotSource(config, client=client, clock=clock, idle_wait=5, store_wait=0.02),
             clock=clock,
             expected=expected,
             unreadable=2,
@@ -139,7 +139,7 @@ async def _pushed(_: Path) -> AsyncIterator[Rig]:
             sending.update(asyncio.ensure_future(deliver(update)) for update in updates)
 
         def make() -> PushedSource:
-            source = PushedSource(config, client=client, clock=clock, idle_wait=0.2)
+            source = PushedSource(config, client=client, clock=clock, idle_wait=0.5)
             send(source, happened)
             made.append(source)
             return source

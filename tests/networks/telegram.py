@@ -65,8 +65,9 @@ def result(found: Any) -> Told:
 class ScriptedTelegram:
     """One bot's Telegram.
 
-    `rival` is another program that asks for the same bot's updates, `moved` are groups that became supergroups,
-    `linked` leads from a discussion group to its channel. `hook` is the address of the webhook, with `hook_secret`.
+    A question stays open for as long as it asks, at most `patience` seconds. `rival` is another program that asks for
+    the same bot's updates, `moved` are groups that became supergroups, `linked` leads from a discussion group to its
+    channel. `hook` is the address of the webhook, with `hook_secret`.
     """
 
     server: ScriptedServer
@@ -80,6 +81,7 @@ class ScriptedTelegram:
     allowed: list[str] = field(default_factory=list)
     hook: str = ""
     hook_secret: str = ""
+    patience: float = 50.0
     rival: bool = False
     revoked: bool = False
     numbers: int = 500
@@ -162,7 +164,7 @@ class ScriptedTelegram:
         found = self.waiting()[:limit]
         if found or not parameters.get("timeout"):
             return result(found)
-        return Told(200, chunks=lambda: self._later(limit, parameters["timeout"]))
+        return Told(200, chunks=lambda: self._later(limit, min(parameters["timeout"], self.patience)))
 
     async def _later(self, limit: int, seconds: float) -> AsyncIterator[bytes]:
         self._news.clear()

@@ -37,13 +37,14 @@ class Desk:
 
     def __init__(self, telegram: ScriptedTelegram, client: Any, clock: Clock) -> None:
         self.telegram, self.client, self.clock = telegram, client, clock
+        self.telegram.patience = 0.05
         self.made: list[BotSource] = []
 
     def source(self, **settings: Any) -> BotSource:
         config = Config.model_validate(
             {**BOT_CONFIG, "api": self.telegram.server.url, "per_minute": 60_000, **settings}
         )
-        self.made.append(BotSource(config, client=self.client, clock=self.clock, idle_wait=0.05))
+        self.made.append(BotSource(config, client=self.client, clock=self.clock, idle_wait=5, store_wait=0.05))
         return self.made[-1]
 
     def say(self, number: int, text: str = "Aurora Air is late", **other: Any) -> int:
@@ -110,13 +111,15 @@ async def test_a_hundred_come_at_a_time_and_all_come(desk: Desk) -> None:
 
 
 async def test_a_question_stays_open_while_nothing_happens_and_tells_what_does(desk: Desk) -> None:
-    source = desk.source()
+    desk.telegram.patience = 50
+    source = BotSource(desk.source()._config, client=desk.client, clock=desk.clock, idle_wait=0.1)
+    desk.made.append(source)
     empty = await source.fetch(None)
     assert (empty.records, empty.wait) == ([], 0)
     await source.fetch(empty.cursor)
     desk.say(1)
     found: list[Post] = []
-    for _ in range(20):
+    for _ in range(100):
         found += await posts_of(source, empty.cursor)
         if found:
             break
