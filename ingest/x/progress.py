@@ -1,6 +1,6 @@
 """Where a source of X stands: what of the past has yet to be read, what was given, whom it knows, what it spent."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -110,19 +110,16 @@ class Turn:
         """The first query of which something has yet to be searched, or nothing."""
         return next((one for one in queries if self.places.get(key_of(one), Place()).stretches), "")
 
-    def remember(self, records: Iterable[Record]) -> None:
-        """Keep what was given, as far as it is young enough and one of the latest."""
-        shown = list(records)
+    def remember(self, record: Record) -> None:
+        """Keep what was given."""
+        post = record.post
+        self.known[post.native_id] = Known(seen(post), post.version, self.day)
+
+    def forget(self) -> None:
+        """Let go of what is too old or too much."""
         recent = {native_id: known.seen for native_id, known in self.known.items()}
-        kept = remembered(recent, shown, since=self._since, most=MOST_POSTS)
-        latest = {record.post.native_id: record.post.version for record in shown}
-        before = self.known
-        self.known = {
-            native_id: Known(kept[native_id], latest[native_id], self.day)
-            if native_id in latest
-            else before[native_id]
-            for native_id in kept
-        }
+        kept = remembered(recent, (), since=self._since, most=MOST_POSTS)
+        self.known = {native_id: self.known[native_id] for native_id in kept}
 
     def changed(self, record: Record) -> bool:
         """Whether a post is news: not known, or in a later version, or with other counters."""

@@ -143,9 +143,10 @@ class Reader:
                 continue
             if turn.changed(record):
                 turn.records.append(record)
-                turn.remember([record])
+                turn.remember(record)
             else:
                 turn.paid(record)
+        turn.forget()
         return [tweet for tweet, _ in tweets]
 
     def refuse(self, turn: Turn, refused: Refused, raw: bytes, where: str) -> None:

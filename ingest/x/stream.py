@@ -33,7 +33,9 @@ _PAGE = 200
 _STEADY = 60.0
 _PAUSES: dict[type[RetryLater], tuple[float, float]] = {Crowded: (60.0, 960.0), Failing: (5.0, 320.0)}
 _STEP, _LONGEST_STEP = 0.25, 16.0
-_SEARCH_PAUSE = 60.0
+_MOST_SEARCHES = 10
+_MOST_SKIPPED = 128
+"""Fetches, of half a second each, that search rests where X does not say for how long."""
 
 
 class _Matched(Struct):
@@ -69,7 +71,7 @@ class StreamSource:
         self._feed: Feed | None = None
         self._opened, self._planned = 0, 0
         self._opened_at = self._search_at = clock()
-        self._failures = 0
+        self._failures = self._search_failures = self._skipped = 0
         self._shared: frozenset[str] = frozenset()
         self._lines: list[bytes] = []
         self._untold: list[str] = []
@@ -162,8 +164,7 @@ class StreamSource:
         turn.troubles += self._untold
         if self._planned != self._opened:
             turn.begin(self._reader.queries(), start=self._reader.start(turn.now), everything=True)
-        if turn.now >= self._search_at:
-            await self._search(turn)
+        await self._search(turn)
         try:
             await self._gather(0.01 if turn.found else self._gather_seconds)
         except SourceError as error:
@@ -172,16 +173,25 @@ class StreamSource:
             await self._take(turn)
 
     async def _search(self, turn: Turn) -> None:
-        """One request beside the stream; where X wants none for now, the stream goes on alone."""
+        """A few requests beside the stream; where X wants none for now, the stream goes on alone."""
+        if turn.now < self._search_at or self._skipped > 0:
+            self._skipped -= 1
+            return
         try:
-            if query := turn.pending(self._reader.queries()):
-                await self._reader.search(turn, query)
-            else:
+            queries = self._reader.queries()
+            if not turn.pending(queries):
                 await self._reader.look_again(turn)
+            for _ in range(_MOST_SEARCHES):
+                if turn.found or not (query := turn.pending(queries)):
+                    break
+                await self._reader.search(turn, query)
         except RetryLater as error:
-            after = _SEARCH_PAUSE if error.after is None else error.after
-            self._search_at = turn.now + timedelta(seconds=after)
-            turn.troubles.append(f"beside the stream nothing is searched for {after:.0f} s: {error}")
+            self._search_at = turn.now + timedelta(seconds=error.after or 0)
+            self._search_failures += 1
+            self._skipped = min(2**self._search_failures, _MOST_SKIPPED)
+            turn.troubles.append(f"beside the stream nothing is searched for now: {error}")
+        else:
+            self._search_failures = 0
 
     async def _gather(self, seconds: float) -> None:
         if self._feed is not None:
