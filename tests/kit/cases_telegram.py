@@ -43,10 +43,7 @@ from tests.networks.telegram import (
 TOKEN = f"700001:{SECRET}"
 BOT_CONFIG: dict[str, Any] = {"kind": "telegram", "name": "tg", "token": TOKEN}
 PUSHED_CONFIG: dict[str, Any] = {**BOT_CONFIG, "via": "webhook", "secret": SECRET}
-READING_CONFIG: dict[str, Any] = {
-    "kind": "telegram", "name": "tg", "via": "mtproto", "api_id": 1, "api_hash": SECRET, "session": SECRET,
-    "channels": ["@CityTalk", "https://t.me/flyers"],
-}  # fmt: skip
+READING_CONFIG = mtproto.SETTINGS
 TAGS_AS_TYPED = HTML_BOMB.partition("<script")[0]
 """In Telegram a tag is what its author typed, and stays so."""
 FAILURES: dict[Failure, Told] = {

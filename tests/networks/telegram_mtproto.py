@@ -9,11 +9,22 @@ from typing import Any
 from telethon import TelegramClient, errors, functions, types  # type: ignore[import-untyped]
 from telethon.sessions import StringSession  # type: ignore[import-untyped]
 
+from domain.dead_letter import DeadLetter
+from domain.post import Post
+from ingest.telegram.channels import ChannelsSource
+from ingest.telegram.config import Config
 from ingest.telegram.mtproto import Connection
 from ingest.telegram.with_telethon import TelethonConnection
-from tests.kit.ingest import NOON, Failure
+from tests.kit.ingest import NOON, SECRET, Clock, Failure
 
 CITY, CHAT, FLYERS = 1_234_567_890, 1_700_000_001, 1_600_000_002
+HOUR_AGO = NOON - timedelta(hours=1)
+CITY_POST, COMMENT = "-1001234567890_{}", "-1001700000001_{}"
+"""Native ids of the channel's posts and of what is in its discussion group."""
+SETTINGS: dict[str, Any] = {
+    "kind": "telegram", "name": "tg", "via": "mtproto", "api_id": 1, "api_hash": SECRET, "session": SECRET,
+    "channels": ["@CityTalk", "https://t.me/flyers"],
+}  # fmt: skip
 READER = types.User(
     id=99, is_self=True, access_hash=5, first_name="R.", username="tocsin_reader", phone="77001234567"
 )
@@ -225,3 +236,43 @@ def _messages(found: Sequence[Any], telegram: Telegram) -> Any:
     return types.messages.ChannelMessages(
         pts=1, count=1_000_000, messages=list(found), topics=[], chats=list(telegram.channels.values()), users=[INNA]
     )
+
+
+class Desk:
+    """Telegram, a source that reads it, and where that is."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.clock, self.telegram = Clock(), Telegram()
+        self.telegram.add(channel(CHAT, "City talk, the chat", None, broadcast=False))
+        self.telegram.add(channel(CITY, "City talk", "CityTalk", broadcast=True), members=5_200, linked=CHAT)
+        self.telegram.add(channel(FLYERS, "Flyers", "flyers", broadcast=False), members=310)
+        self.settings = {**SETTINGS, "per_minute": 60_000, **settings}
+        self.source = self.made()
+        self.cursor: bytes | None = None
+        self.troubles: list[str] = []
+        self.letters: list[DeadLetter] = []
+
+    def made(self) -> ChannelsSource:
+        config = Config.model_validate(self.settings)
+        return ChannelsSource(config, open_connection=self.telegram.connect, clock=self.clock)
+
+    def post(self, number: int, text: str = "Aurora Air is late", at: datetime = HOUR_AGO, **other: Any) -> Any:
+        """The channel writes, and Telegram puts it into the discussion group."""
+        found = message(CITY, number, text, at, post=True, **other)
+        self.telegram.write(found)
+        self.telegram.mirrored(found, number)
+        return found
+
+    async def read(self, *, after: float = 0) -> list[Post]:
+        """What comes until nothing is due; the clock goes on by `after` seconds before."""
+        self.clock.advance(after)
+        found: list[Post] = []
+        for _ in range(100):
+            page = await self.source.fetch(self.cursor)
+            self.cursor = page.cursor
+            self.troubles += page.troubles
+            self.letters += page.dead_letters
+            found += [record.post for record in page.records]
+            if not (page.records or page.dead_letters or page.troubles or page.wait == 0):
+                break
+        return found

@@ -1,6 +1,6 @@
 """Channels and groups read by a person's account: threads, counters, edits, deletions, floods, and what is closed."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -9,56 +9,18 @@ from telethon import errors, functions, types  # type: ignore[import-untyped]
 
 from domain.dead_letter import DeadLetter
 from domain.errors import RetryLater, SourceError, SourceMisconfigured, SourceStopped
-from domain.post import Post
-from ingest.telegram.channels import ChannelsSource
-from ingest.telegram.config import Config
-from tests.kit.cases_telegram import READING_CONFIG
-from tests.kit.ingest import NOON, Clock
-from tests.networks.telegram_mtproto import CHAT, CITY, FLYERS, Telegram, answer, channel, message
-
-HOUR_AGO = NOON - timedelta(hours=1)
-CITY_POST = "-1001234567890_{}"
-COMMENT = "-1001700000001_{}"
-
-
-class Desk:
-    """Telegram, a source that reads it, and where that is."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.clock, self.telegram = Clock(), Telegram()
-        self.telegram.add(channel(CHAT, "City talk, the chat", None, broadcast=False))
-        self.telegram.add(channel(CITY, "City talk", "CityTalk", broadcast=True), members=5_200, linked=CHAT)
-        self.telegram.add(channel(FLYERS, "Flyers", "flyers", broadcast=False), members=310)
-        self.settings = {**READING_CONFIG, "per_minute": 60_000, **settings}
-        self.source = self.made()
-        self.cursor: bytes | None = None
-        self.troubles: list[str] = []
-        self.letters: list[DeadLetter] = []
-
-    def made(self) -> ChannelsSource:
-        config = Config.model_validate(self.settings)
-        return ChannelsSource(config, open_connection=self.telegram.connect, clock=self.clock)
-
-    def post(self, number: int, text: str = "Aurora Air is late", at: datetime = HOUR_AGO, **other: Any) -> Any:
-        """The channel writes, and Telegram puts it into the discussion group."""
-        found = message(CITY, number, text, at, post=True, **other)
-        self.telegram.write(found)
-        self.telegram.mirrored(found, number)
-        return found
-
-    async def read(self, *, after: float = 0) -> list[Post]:
-        """What comes until nothing is due; the clock goes on by `after` seconds before."""
-        self.clock.advance(after)
-        found: list[Post] = []
-        for _ in range(100):
-            page = await self.source.fetch(self.cursor)
-            self.cursor = page.cursor
-            self.troubles += page.troubles
-            self.letters += page.dead_letters
-            found += [record.post for record in page.records]
-            if not (page.records or page.dead_letters or page.troubles or page.wait == 0):
-                break
-        return found
+from tests.kit.ingest import NOON
+from tests.networks.telegram_mtproto import (
+    CHAT,
+    CITY,
+    CITY_POST,
+    COMMENT,
+    FLYERS,
+    HOUR_AGO,
+    Desk,
+    answer,
+    message,
+)
 
 
 async def test_a_channel_s_post_has_its_counters_and_its_size() -> None:
@@ -427,49 +389,3 @@ async def test_no_telephone_number_is_kept_with_a_post() -> None:
     assert msgspec.json.decode(record.raw)["sender"] == {
         "_": "User", "id": 41, "username": "inna_b", "first_name": "Inna", "last_name": "B.",
     }  # fmt: skip
-
-
-async def test_history_reads_what_was_written_from_a_day_on_with_its_comments() -> None:
-    desk = Desk()
-    old, new = desk.post(1, at=NOON - timedelta(days=400)), desk.post(2, at=NOON - timedelta(days=90))
-    for post in (old, new):
-        desk.telegram.comment(post, 500 + post.id, "Why?", NOON - timedelta(days=89))
-    past = desk.source.history(NOON - timedelta(days=100), name="past")
-    found, cursor = [], None
-    for _ in range(20):
-        page = await past.fetch(cursor)
-        found += [record.post for record in page.records]
-        cursor = page.cursor
-        if page.exhausted:
-            break
-    assert [(one.native_id, one.reply_to, one.origin, one.source) for one in found] == [
-        (CITY_POST.format(2), "", "backfill", "past"), (COMMENT.format(502), CITY_POST.format(2), "backfill", "past"),
-    ]  # fmt: skip
-
-
-async def test_history_waits_for_the_flood_that_the_living_source_met() -> None:
-    desk = Desk()
-    desk.telegram.failure = "busy"
-    with pytest.raises(RetryLater):
-        await desk.source.fetch(None)
-    desk.telegram.failure = None
-    with pytest.raises(RetryLater) as wait:
-        await desk.source.history(NOON - timedelta(days=1), name="past").fetch(None)
-    assert wait.value.after == 7
-
-
-async def test_history_of_a_closed_channel_is_a_trouble_and_of_closed_ones_alone_stops() -> None:
-    desk = Desk(channels=["@nobody_there", "@citytalk"])
-    desk.post(7)
-    past, cursor, troubles, found = desk.source.history(NOON - timedelta(days=1), name="past"), None, [], 0
-    for _ in range(20):
-        page = await past.fetch(cursor)
-        troubles += page.troubles
-        found += len(page.records)
-        cursor = page.cursor
-        if page.exhausted:
-            break
-    assert (troubles, found) == (["@nobody_there cannot be read: nobody has this name"], 1)
-    closed = Desk(channels=["@nobody_there"])
-    with pytest.raises(SourceStopped, match="none of the channels can be read"):
-        await closed.source.history(NOON, name="past").fetch(None)
