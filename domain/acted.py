@@ -19,6 +19,8 @@ def acted(mention: Mention, acts: Iterable[MentionAct]) -> Mention:
     `first_response_at` is the time of the earliest reply, whichever of them was heard first.
     """
     done = list(acts)
+    if not done:
+        return as_heard(mention)
     replies = [act.at for act in done if isinstance(act, Replied) and act.mention == mention.id]
     first = min(replies, default=None)
     if mention.first_response_at != first:

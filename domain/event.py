@@ -11,7 +11,7 @@ from domain.mention import Change, Mention
 
 
 class MentionEvent(Struct, frozen=True, kw_only=True):
-    """A mention was heard, changed or deleted. Backfilled ones teach baselines and wake nobody."""
+    """A mention was heard, changed or deleted, or its post counted anew. Backfilled ones teach and wake nobody."""
 
     mention: Mention
     change: Change = "new"

@@ -70,7 +70,8 @@ def mention_id(network: str, native_id: str, brand: str) -> str:
     return stable_id(network, native_id, brand)
 
 
-Change = Literal["new", "edited", "deleted"]
+Change = Literal["new", "edited", "deleted", "recounted"]
+"""recounted: the same version of the post with newer counters, of which rules do not hear."""
 
 
 class MentionQuery(Struct, frozen=True, kw_only=True):

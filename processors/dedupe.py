@@ -59,16 +59,16 @@ class Dedupe:
         return None
 
     def step(self, state: DedupeState, event: Event) -> tuple[DedupeState, list[Output]]:
-        """Give a mention its story; a deletion keeps the one it has, else gets the one that is remembered of it."""
+        """Give a mention its story; one deleted or recounted keeps its own, else gets the one remembered of it."""
         if not isinstance(event, MentionEvent):
             return state, []
-        if event.change == "deleted":
-            return state, [_deleted(state, event)]
+        if event.change in {"deleted", "recounted"}:
+            return state, [_as_told(state, event)]
         state, story = _heard(state, event.mention, edited=event.change == "edited")
         return state, [replace(event, mention=replace(event.mention, story=story))]
 
 
-def _deleted(state: DedupeState, event: MentionEvent) -> MentionEvent:
+def _as_told(state: DedupeState, event: MentionEvent) -> MentionEvent:
     mention = event.mention
     return event if mention.story else replace(event, mention=replace(mention, story=_story_of(state, mention.id)))
 

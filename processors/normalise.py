@@ -47,7 +47,7 @@ def normalise(post: Post) -> list[Post]:
             url=_url(post.url),
             author=_author(post.author),
             lang=language_code(post.lang),
-            engagement=_engagement(post.engagement),
+            engagement=counters(post.engagement),
             addressed=_account(post.addressed),
             rating=post.rating if post.rating is not None and 0 <= post.rating <= RATING_LIMIT else None,
         )
@@ -82,7 +82,8 @@ def _author(author: Author) -> Author:
     )
 
 
-def _engagement(engagement: Engagement) -> Engagement:
+def counters(engagement: Engagement) -> Engagement:
+    """Return the counters without those that cannot be."""
     return Engagement(
         likes=_count(engagement.likes),
         reposts=_count(engagement.reposts),

@@ -59,7 +59,7 @@ class _Contents:
         for record in batch.posts:
             self._keep(record)
         concerned = [self.mentions[name] for name in self._take(batch.acts) if name in self.mentions]
-        for mention in (*concerned, *batch.mentions):
+        for mention in (*concerned, *batch.mentions, *batch.recounted):
             self.mentions[mention.id] = acted(mention, self.done.get(mention.id, ()))
             self.of_post[mention.post.id] = self.of_post.get(mention.post.id, frozenset()) | {mention.id}
         written, times = {mention.id for mention in batch.mentions}, edit_times(batch.posts)
@@ -152,6 +152,10 @@ class MemoryStore:
         contents = self._contents
         mentions = [contents.mentions[mention_id] for mention_id in contents.of_post.get(post_id, ())]
         return sorted(mentions, key=lambda mention: (mention.brand, mention.id))
+
+    def mentions_of_each(self, post_ids: Sequence[str]) -> dict[str, list[Mention]]:
+        """See `Store.mentions_of_each`."""
+        return {post_id: found for post_id in post_ids if (found := self.mentions_of(post_id))}
 
     def mention(self, mention_id: str) -> Mention | None:
         """See `Store.mention`."""

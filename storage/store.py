@@ -31,9 +31,11 @@ class Commit(Struct, kw_only=True):
     `posts` are kept as evidence whether or not they matched, every version of them; one that is the latest kept
     already changes nothing. `mentions` are upserted by id; stored mentions of an edited post (listed in
     `edited_posts` by post id) that are not among `mentions` no longer match and are marked deleted, at the time of
-    the edit. `deleted_posts` maps post id to the time its mentions were deleted; it is applied last and the first
-    deletion's time stays. Notifications already in the outbox (same id) are left as they are; the same holds for
-    alerts, near misses, dead letters and acts. Incidents, fold states and cursors replace what was there.
+    the edit. `recounted` are mentions of which only the post's counters and the score changed; they are written in
+    the same way and are nothing new. `deleted_posts` maps post id to the time its mentions were deleted; it is
+    applied last and the first deletion's time stays. Notifications already in the outbox (same id) are left as they
+    are; the same holds for alerts, near misses, dead letters and acts. Incidents, fold states and cursors replace
+    what was there.
 
     Every mention is kept as `domain.acted.acted` makes it with all acts that are kept, whichever of the two came
     first: a new act changes the stored mention, and a mention written again is changed again.
@@ -41,6 +43,7 @@ class Commit(Struct, kw_only=True):
 
     posts: list[Record] = []
     mentions: list[Mention] = []
+    recounted: list[Mention] = []
     edited_posts: list[str] = []
     deleted_posts: dict[str, datetime] = {}
     folds: list[FoldState] = []
@@ -224,6 +227,10 @@ class Store(MentionStore, Protocol):
 
     def known_versions(self, post_ids: Sequence[str]) -> dict[str, str]:
         """Latest stored version of each of these posts that is known."""
+        ...
+
+    def mentions_of_each(self, post_ids: Sequence[str]) -> dict[str, list[Mention]]:
+        """What `mentions_of` gives for each of these posts, by post id; those without mentions are left out."""
         ...
 
     def fold_state(self, fold: str, key: str) -> bytes | None:

@@ -29,6 +29,9 @@ class Metrics:
     def _sources(self) -> None:
         self.posts = self._counter("posts", "Posts that were new or changed.", "source")
         self.posts_repeated = self._counter("posts_repeated", "Posts heard again unchanged, and skipped.", "source")
+        self.posts_recounted = self._counter(
+            "posts_recounted", "Posts heard again with newer counters, which their mentions took over.", "source"
+        )
         self.source_errors = self._counter("source_errors", "Failed fetches.", "source", "kind")
         self.source_up = self._gauge("source_up", "1 while listened to, 0 once it was stopped.", "source")
         self.source_silent = self._gauge(

@@ -63,14 +63,14 @@ class Mentions:
         return outcome.renumbered(chosen, len(told))
 
     def _with_stories(self, told: Sequence[Versioned], chosen: Sequence[int]) -> list[Mention]:
-        """The mentions of these numbers; a deleted one without a story keeps the one it was told with before.
+        """The mentions of these numbers; one without a story keeps the one it was told with before.
 
-        Who tells of a deletion knows the stories of the last days only.
+        Who tells of a deletion or of new counters knows the stories of the last days only.
         """
         lost = {
             told[number].mention.id: (self._schema.month_index(told[number].month), key(told[number].mention.id))
             for number in chosen
-            if told[number].mention.deleted_at and not told[number].mention.story
+            if not told[number].mention.story
         }
         mentions = [told[number].mention for number in chosen]
         if not lost:
@@ -90,7 +90,8 @@ class Mentions:
         """
         self._acts.keep(batch.acts)
         concerned = [act.mention for act in batch.acts if isinstance(act, MentionAct)]
-        wanted = list(dict.fromkeys([*concerned, *(mention.id for mention in batch.mentions)]))
+        told = (*batch.mentions, *batch.recounted)
+        wanted = list(dict.fromkeys([*concerned, *(mention.id for mention in told)]))
         posts = list(dict.fromkeys([*batch.edited_posts, *batch.deleted_posts]))
         if not wanted and not posts:
             return []
@@ -185,7 +186,7 @@ class Mentions:
 
 def _after(batch: Commit, stored: dict[str, Mention]) -> dict[str, Mention]:
     """What the mentions concerned are after a batch, by id."""
-    mentions = stored | {mention.id: mention for mention in batch.mentions}
+    mentions = stored | {mention.id: mention for mention in (*batch.mentions, *batch.recounted)}
     written, times = {mention.id for mention in batch.mentions}, edit_times(batch.posts)
     edited = set(batch.edited_posts)
     for name, mention in mentions.items():

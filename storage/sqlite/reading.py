@@ -16,7 +16,7 @@ from storage.moments import micros, moment
 from storage.sqlite.encoding import unpack
 from storage.store import DeadLetterRow
 
-_POST = msgspec.json.Decoder(Post)
+_POST, _MENTION = msgspec.json.Decoder(Post), msgspec.json.Decoder(Mention)
 _MENTIONS, _INCIDENTS, _ALERTS, _NEAR_MISSES = decoder(Mention), decoder(Incident), decoder(Alert), decoder(NearMiss)
 POSTS_AT_ONCE = 1_000
 
@@ -46,6 +46,18 @@ def mentions_of(connection: sqlite3.Connection, post_id: str) -> list[Mention]:
     """Return every mention made of a post."""
     rows = connection.execute("SELECT body FROM mentions WHERE post_id = ? ORDER BY brand, id", (clean(post_id),))
     return list(_MENTIONS(rows))
+
+
+def mentions_of_each(connection: sqlite3.Connection, post_ids: Iterable[str]) -> dict[str, list[Mention]]:
+    """Return every mention made of each of these posts."""
+    rows = connection.execute(
+        "SELECT post_id, body FROM mentions WHERE post_id IN (SELECT value FROM json_each(?)) ORDER BY brand, id",
+        (text_list(post_ids),),
+    )
+    found: dict[str, list[Mention]] = {}
+    for post_id, body in rows:
+        found.setdefault(post_id, []).append(_MENTION.decode(body))
+    return found
 
 
 def mention(connection: sqlite3.Connection, mention_id: str) -> Mention | None:

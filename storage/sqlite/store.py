@@ -69,6 +69,11 @@ class SqliteStore:
         with self._connections.read() as connection:
             return reading.mentions_of(connection, post_id)
 
+    def mentions_of_each(self, post_ids: Sequence[str]) -> dict[str, list[Mention]]:
+        """See `Store.mentions_of_each`."""
+        with self._connections.read() as connection:
+            return reading.mentions_of_each(connection, post_ids)
+
     def mention(self, mention_id: str) -> Mention | None:
         """See `Store.mention`."""
         with self._connections.read() as connection:

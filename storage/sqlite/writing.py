@@ -86,7 +86,7 @@ def _with_those_acted_on(connection: sqlite3.Connection, batch: Commit) -> list[
     rows = connection.execute(
         "SELECT body FROM mentions WHERE id IN (SELECT value FROM json_each(?))", (text_list(concerned),)
     )
-    mentions = [*(_MENTION.decode(body) for (body,) in rows), *batch.mentions]
+    mentions = [*(_MENTION.decode(body) for (body,) in rows), *batch.mentions, *batch.recounted]
     acts = done_to(connection, [mention.id for mention in mentions])
     return [acted(mention, acts.get(mention.id, ())) for mention in mentions]
 

@@ -49,6 +49,16 @@ def test_a_post_kept_twice_is_kept_once(whole_store: Store) -> None:
     assert len(whole_store.evidence(heard.id)) == 1
 
 
+def test_mentions_of_several_posts_are_found_at_once(whole_store: Store) -> None:
+    one, two, nobody = post("1"), post("2"), post("3")
+    told = [mention(one, brand="Borealis Jet"), mention(one), mention(two)]
+    whole_store.commit(Commit(posts=[record(nobody)], mentions=told, deleted_posts={two.id: at(1)}))
+    found = whole_store.mentions_of_each([one.id, two.id, nobody.id, "other"])
+    assert found == {one.id: whole_store.mentions_of(one.id), two.id: [replace(told[2], deleted_at=at(1))]}
+    assert [each.brand for each in found[one.id]] == ["Aurora Air", "Borealis Jet"]
+    assert whole_store.mentions_of_each([]) == {}
+
+
 def test_fold_keys_are_the_brands_of_that_fold_only(whole_store: Store) -> None:
     folds = [FoldState(fold=fold, key=key, state=b"") for fold, key in (("f", "b"), ("f", "a"), ("g", "c"))]
     whole_store.commit(Commit(folds=folds))

@@ -4,11 +4,13 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from domain.mention import MentionQuery
+from domain.mention import MentionQuery, Score
+from domain.post import Engagement
 from storage.store import Commit, MentionStore
 from tests.kit.stores import (
     alert,
     at,
+    correct,
     dead_letter,
     incident,
     judged,
@@ -17,6 +19,7 @@ from tests.kit.stores import (
     notification,
     post,
     record,
+    replied,
 )
 
 
@@ -147,6 +150,20 @@ def test_an_edit_back_makes_the_mention_live_again(store: MentionStore) -> None:
     assert store.count(MentionQuery()) == 0
     store.commit(Commit(posts=[record(third)], mentions=[mention(third)], edited_posts=[first.id]))
     assert store.search(MentionQuery()) == [mention(third)]
+
+
+def test_a_recounted_mention_has_its_new_counters_and_what_was_done_to_it(store: MentionStore) -> None:
+    told, other = mention(post(), judgement=judged(), story="s"), mention(post(), brand="Borealis Jet")
+    store.commit(Commit(mentions=[told, other], acts=[correct(told, sentiment="positive"), replied(told)]))
+    before = store.mention(told.id)
+    assert before is not None
+    counted = replace(told.post, engagement=Engagement(likes=7, as_of=at(9)))
+    score = Score(reach=0.5, influence=0.1, priority=0.2, parts={})
+    for _ in range(2):
+        store.commit(Commit(recounted=[replace(told, post=counted, score=score)]))
+        assert store.mention(told.id) == replace(before, post=counted, score=score)
+    assert store.mention(other.id) == other
+    assert store.search(MentionQuery(text="bag", sentiment="positive")) == [store.mention(told.id)]
 
 
 def test_a_deletion_marks_every_mention_of_the_post_and_the_first_time_stays(store: MentionStore) -> None:

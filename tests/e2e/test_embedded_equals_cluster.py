@@ -24,7 +24,7 @@ LINE = ("ingest", "process", "alert", "index")
 
 
 def everything(store: MentionStore) -> dict[str, Any]:
-    """All that a person could see, but for when this run happened to collect a post."""
+    """All that a person could see, but for when this run happened to collect and count a post."""
     found: dict[str, Any] = {
         "mentions": {m.id: timeless(m) for m in store.search(MentionQuery(limit=100_000))},
         "incidents": {one.id: one for one in store.incidents(limit=10_000)},
@@ -32,18 +32,20 @@ def everything(store: MentionStore) -> dict[str, Any]:
         "near misses": {one.id: one for one in store.near_misses(limit=10_000)},
         "outbox": {one.notification.id: (one.notification, one.status) for one in store.outbox(limit=10_000)},
         "stats": store.stats(MentionQuery()),
+        "acts": store.acts(),
     }
     store.close()
     return found
 
 
 def timeless(mention: Mention) -> Mention:
-    return replace(mention, post=replace(mention.post, collected_at=mention.post.created_at))
+    counted = replace(mention.post.engagement, as_of=None)
+    return replace(mention, post=replace(mention.post, collected_at=mention.post.created_at, engagement=counted))
 
 
-def embedded(folder: Path, desk: Desk) -> dict[str, Any]:
+def embedded(folder: Path, desk: Desk, stream: Path) -> dict[str, Any]:
     config = folder / "embedded.toml"
-    config.write_text(airlines.configuration(folder / "tocsin.db", desk.url))
+    config.write_text(airlines.configuration(folder / "tocsin.db", desk.url, stream=stream))
     command = [sys.executable, "-m", "tocsin.cli.main", "run", "--until-idle", "--config", str(config)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
@@ -53,11 +55,13 @@ def embedded(folder: Path, desk: Desk) -> dict[str, Any]:
 def test_the_recorded_stream_of_airlines_comes_out_of_both_the_same(
     tmp_path: Path, kafka: KafkaServer, elastic: ElasticServer, topic_prefix: str, index_prefix: str
 ) -> None:
+    stream = tmp_path / "stream.jsonl.gz"
+    airlines.answered(stream)
     with open_desk() as first, open_desk() as second:
-        expected = embedded(tmp_path, first)
+        expected = embedded(tmp_path, first, stream)
         config = tmp_path / "cluster.toml"
         config.write_text(
-            airlines.brands_and_source()
+            airlines.brands_and_source(stream)
             + cluster.configuration(
                 kafka=kafka.address, elastic=elastic.address, topics=topic_prefix, indices=index_prefix,
                 partitions=1, receiver=second.url,
@@ -72,6 +76,9 @@ def test_the_recorded_stream_of_airlines_comes_out_of_both_the_same(
         found = everything(ElasticsearchStore(Cluster(settings)))
     assert len(expected["mentions"]) > 5_000
     assert expected["incidents"]
+    told = expected["mentions"].values()
+    assert len([one for one in told if one.response_seconds == 7 * 60]) > 100, "the earlier reply counts"
+    assert len([one for one in told if one.post.engagement.reposts]) > 100, "counted anew"
     for part, wanted in expected.items():
         assert found[part] == wanted, f"{part} differ"
     assert heard(first) == heard(second)

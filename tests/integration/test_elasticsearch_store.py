@@ -74,6 +74,19 @@ def test_the_highest_version_of_a_mention_stays_in_whatever_order_they_come(stor
     assert stored(store, one) == three
 
 
+def test_new_counters_told_without_the_story_keep_the_one_that_is_stored(store: ElasticsearchStore) -> None:
+    one, two = mention(post("1"), story="s1"), mention(post("2"), story="s2")
+    store.index([told(one), told(two)])
+    counted = [
+        replace(each, story="", post=replace(each.post, engagement=Engagement(likes=9, as_of=at(9))))
+        for each in (one, two)
+    ]
+    later = replace(counted[1], post=replace(counted[1].post, engagement=Engagement(likes=10, as_of=at(10))))
+    store.index([told(counted[0], 2), told(counted[1], 2), told(later, 3)])
+    assert stored(store, one) == replace(counted[0], story="s1")
+    assert stored(store, two) == replace(later, story="s2")
+
+
 def test_a_mention_stays_in_its_month_though_its_post_moves(store: ElasticsearchStore) -> None:
     march = mention(post())
     may = mention(post(minutes=90 * 24 * 60, version="2"))

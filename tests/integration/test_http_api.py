@@ -76,11 +76,12 @@ async def test_mentions_are_filtered_and_paged() -> None:
     assert query.until == datetime(2026, 3, 2, 4, tzinfo=UTC)
 
 
-async def test_stats_give_shares_of_voice() -> None:
+async def test_stats_give_shares_of_voice_and_of_answers() -> None:
     async with console() as client:
         found = (await client.get("/api/v1/stats?since=7d")).json()
     assert found["mentions"] == 4
     assert {row["brand"]: row["share"] for row in found["brands"]} == {"Aurora Air": 0.75, "Borealis Jet": 0.25}
+    assert [(row["answered"], row["response_seconds"]) for row in found["brands"]] == [(2, 720.0), (0, None)]
 
 
 async def test_brands_are_listed_with_their_queries() -> None:

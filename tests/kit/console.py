@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import httpx
 
@@ -133,9 +133,16 @@ class ScriptedReader:
     def stats(self, query: MentionQuery) -> list[StatRow]:
         """Two brands, three to one."""
         self._take(query)
-        empty: dict[str, dict[str, int]] = {"urgencies": {}, "themes": {}, "networks": {}, "langs": {}}
+        empty: dict[str, Any] = {"urgencies": {}, "themes": {}, "networks": {}, "langs": {}}
         return [
-            StatRow(brand="Aurora Air", mentions=3, sentiments={"negative": 3}, **empty),
+            StatRow(
+                brand="Aurora Air",
+                mentions=3,
+                sentiments={"negative": 3},
+                answered=2,
+                response_seconds=720.0,
+                **empty,
+            ),
             StatRow(brand="Borealis Jet", mentions=1, sentiments={"positive": 1}, **empty),
         ]
 

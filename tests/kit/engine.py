@@ -1,14 +1,16 @@
 """An engine over a memory store, with a classifier that answers from the text: for tests of the runtime itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from alerting.incidents import IncidentConfig, RouteConfig
 from alerting.incidents import build as build_incidents
 from alerting.rules.registry import RULES
 from domain.brand import Brand
 from domain.judgement import Judgeable, Judgement, Sentiment, Urgency
-from domain.post import Author, Post, Record
+from domain.post import Author, Engagement, Post, Record
 from domain.query import BrandMatcher
 from storage.store import Store
 from tocsin.metrics import Metrics
@@ -79,17 +81,38 @@ def build_engine(store: Store, classifier: WordClassifier | None = None, brands:
     return Engine(stages(classifier, brands), store, clock=clock, metrics=Metrics())
 
 
-def said(number: int, text: str, act: str, minutes: float, version: str) -> Record:
-    """Make the record of one step of a script: a post is said, edited or deleted; or Aurora Air answers it.
+ACTS = ("say", "say", "say", "edit", "delete", "count", "count", "answer", "edit answer", "delete answer")
+"""What happens to the post of a number in a script; what is likelier stands there more than once."""
 
-    `answer` is the brand's own reply to the post of that number: another post, which may be edited and deleted too.
+
+def played(script: Iterable[tuple[int, str, str, int]]) -> list[Record]:
+    """Turn a script (number, text, act, minutes) into records; what is edited later has a later version.
+
+    `count` is the last version of a post once more with counters, those of so many minutes after the start: whichever
+    snapshot comes first, the later one says more. `answer` is the brand's own reply to that post: another post, which
+    may be edited and deleted too.
     """
-    if not act.endswith("answer"):
-        return record(number, text, minutes=minutes, version=version, deleted=act == "delete")
-    deleted = act == "delete answer"
-    # Which of its two replies it is depends on the text, so that a post may be answered twice.
-    own = 1_000_000 + 2 * number + len(text) % 2
-    return record(own, text, minutes=minutes, version=version, deleted=deleted, reply_to=str(number))
+    made: list[Record] = []
+    last: dict[int, Record] = {}
+    for place, (number, text, act, minutes) in enumerate(script):
+        version = f"{act}{place}" if act.startswith(("edit", "delete")) else ""
+        if act.endswith("answer"):
+            # Which of its two replies it is depends on the text, so that a post may be answered twice.
+            own, gone = 1_000_000 + 2 * number + len(text) % 2, act == "delete answer"
+            made.append(record(own, text, minutes=minutes, version=version, deleted=gone, reply_to=str(number)))
+            continue
+        if act != "count" or number not in last:
+            last[number] = record(number, text, minutes=minutes, version=version, deleted=act == "delete")
+        # An edit may bring counters too.
+        counted = act == "count" or (act == "edit" and len(text) % 2 == 0)
+        made.append(recounted(last[number], minutes) if counted else last[number])
+    return made
+
+
+def recounted(heard: Record, minutes: float) -> Record:
+    """The same version of a post with counters of so many minutes after the start: one like a minute."""
+    counters = Engagement(likes=round(minutes * 60), views=10_000, as_of=START + timedelta(minutes=minutes))
+    return replace(heard, post=replace(heard.post, engagement=counters))
 
 
 def record(

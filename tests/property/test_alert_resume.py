@@ -1,17 +1,17 @@
 """The promises of `tocsin alert`: killed anywhere, or raced, it decides what one straight run decides."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.acted import as_heard
 from domain.errors import BrokerUnavailable, StoreUnavailable
 from domain.mention import Mention
 from storage.cluster import BrandState
 from storage.memory import MemoryStore
 from tests.kit.deciding import World, latest, nothing
-from tests.kit.engine import BRANDS, build_engine, record
+from tests.kit.engine import ACTS, BRANDS, build_engine, played
 from tests.kit.processing import Killed, PostMemory, Topics, build_processor, deal, killed_at, packed
 from tocsin.runtimes.cluster.process import LEADS_TO
 from tocsin.runtimes.cluster.wire import POSTS, STORIES, Heard, Told, backfill
@@ -34,7 +34,7 @@ scripts = st.lists(
     st.tuples(
         st.integers(0, 12),
         st.sampled_from(TEXTS),
-        st.sampled_from(("say", "say", "say", "edit", "delete")),
+        st.sampled_from(ACTS),
         st.integers(0, 240),
     ),
     min_size=1,
@@ -43,17 +43,10 @@ scripts = st.lists(
 sizes = st.lists(st.integers(1, 4), min_size=1, max_size=3)
 
 
-def records_of(script: Script) -> list[Any]:
-    return [
-        record(number, text, minutes=minutes, version="" if act == "say" else f"{act}{at}", deleted=act == "delete")
-        for at, (number, text, act, minutes) in enumerate(script)
-    ]
-
-
 def heard_of(script: Script, topic: str = POSTS) -> list[Heard]:
     """What `process` says of the posts of that topic."""
     topics = Topics()
-    deal(build_processor(PostMemory(), topics), packed(records_of(script), topic=topic))
+    deal(build_processor(PostMemory(), topics), packed(played(script), topic=topic))
     return topics.messages(LEADS_TO[topic], Heard)
 
 
@@ -82,7 +75,7 @@ def stories(world: World) -> dict[tuple[str, int], Told]:
 def test_it_decides_what_the_one_process_decides(script: Script, packs: list[int], most: int) -> None:
     store = MemoryStore()
     engine = build_engine(store)
-    for commit in engine.process(records_of(script), [], {}):
+    for commit in engine.process(played(script), [], {}):
         store.commit(commit)
     if (drained := engine.drain()) is not None:
         store.commit(drained)
@@ -92,7 +85,7 @@ def test_it_decides_what_the_one_process_decides(script: Script, packs: list[int
     embedded.decisions.store = store
     assert world.decided() == embedded.decided()
     cluster = latest(world.told(STORIES))
-    assert cluster == {name: store.mention(name) for name in cluster}
+    assert cluster == {name: as_heard(told) for name in cluster if (told := store.mention(name))}
     assert len(cluster) == len(store._contents.mentions)
 
 

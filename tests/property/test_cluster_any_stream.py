@@ -23,7 +23,7 @@ from storage.elasticsearch import BrandStates, Cluster, ElasticsearchStore, Post
 from storage.sqlite import open_store
 from storage.store import MentionStore
 from tests.kit.elastic import cluster_of
-from tests.kit.engine import BRANDS, build_engine, clock, said, stages
+from tests.kit.engine import ACTS, BRANDS, build_engine, clock, played, stages
 from tests.kit.processing import Effect, Killed, killed_at
 from tests.kit.services import ElasticServer, KafkaServer
 from tocsin.config.models import KafkaConfig
@@ -55,7 +55,7 @@ _SOON = Gathering(apart=0.0, patience=0.1)
 
 
 class Said(NamedTuple):
-    """One step of a script, so many minutes after the start: see `tests.kit.engine.said`."""
+    """One step of a script, so many minutes after the start: see `tests.kit.engine.played`."""
 
     number: int
     text: str
@@ -81,7 +81,7 @@ scripts = st.lists(
         Said,
         st.integers(0, 9),
         st.sampled_from(TEXTS),
-        st.sampled_from(("say", "say", "say", "edit", "delete", "answer", "edit answer", "delete answer")),
+        st.sampled_from(ACTS),
         st.integers(0, 240) | st.integers(WEEK_LATER, WEEK_LATER + 240),
         st.sampled_from(("replay", "replay", "replay", "live", "backfill")),
     ),
@@ -105,13 +105,11 @@ def brands_of(world: int) -> list[Brand]:
 
 
 def records_of(script: Sequence[Said], world: int) -> list[Record]:
-    """Turn the script into posts; what comes later in the list has a later version."""
-    made = []
-    for place, one in enumerate(script):
-        version = "" if one.act in {"say", "answer"} else f"{one.act}{place}"
-        plain = said(world * 100 + one.number, one.text, one.act, one.minutes, version)
-        made.append(replace(plain, post=replace(plain.post, origin=one.origin)))
-    return made
+    """Turn the script into posts."""
+    plain = played((world * 100 + one.number, one.text, one.act, one.minutes) for one in script)
+    return [
+        replace(heard, post=replace(heard.post, origin=one.origin)) for heard, one in zip(plain, script, strict=True)
+    ]
 
 
 def packed(records: Sequence[Record], course: Course) -> list[list[Record]]:
@@ -329,6 +327,18 @@ def line(kafka: KafkaServer, elastic: ElasticServer, topic_prefix: str, index_pr
         Said(1, "so", "answer", 12),
     ],
     course=Course(packs=(1,), process_dies=3),
+)
+@example(
+    script=[
+        Said(1, "aurora bad"),
+        Said(1, "", "count", 9),
+        Said(1, "", "count", 5),
+        Said(2, "aurora fire"),
+        Said(1, "aurora bad wing", "edit", 3),
+        Said(1, "", "count", WEEK_LATER),
+        Said(1, "", "delete"),
+    ],
+    course=Course(packs=(1, 3), process_dies=4, alert_dies=6),
 )
 @example(
     script=[Said(1, "aurora bad wing"), Said(2, "aurora fire", minutes=WEEK_LATER), Said(1, "", "delete")],

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.event import MentionEvent, Output
+from domain.mention import Change
 from domain.post import Author
 from processors.dedupe import WINDOW_TIME, Dedupe, DedupeState
 from tests.kit.stores import mention, post
@@ -35,7 +36,8 @@ def events(draw: st.DrawFn, latest: int = 30_000) -> MentionEvent:
         author=Author(handle=draw(st.sampled_from(["anna", "boris"]))),
         repost_of=draw(st.sampled_from(["", "", "", "1", "2", "99"])),
     )
-    return MentionEvent(mention=mention(written), change=draw(st.sampled_from(["new", "new", "edited", "deleted"])))
+    change: Change = draw(st.sampled_from(["new", "new", "edited", "deleted", "recounted"]))
+    return MentionEvent(mention=mention(written), change=change)
 
 
 def run(stream: list[MentionEvent], *, cut: int = -1) -> tuple[DedupeState, list[Output]]:
@@ -69,24 +71,26 @@ def test_hearing_a_mention_again_within_the_window_changes_nothing(stream: list[
 
 @settings(max_examples=150, deadline=None)
 @given(stream=st.lists(events(), max_size=30))
-def test_every_mention_but_a_deleted_one_comes_out_with_a_story(stream: list[MentionEvent]) -> None:
+def test_every_mention_but_one_deleted_or_recounted_comes_out_with_a_story(stream: list[MentionEvent]) -> None:
     _, said = run(stream)
     assert len(said) == len(stream)
     for event, output in zip(stream, said, strict=True):
         assert isinstance(output, MentionEvent)
         assert output.change == event.change
         assert output.mention.id == event.mention.id
-        assert output.mention.story or event.change == "deleted"
+        assert output.mention.story or event.change in {"deleted", "recounted"}
 
 
 @settings(max_examples=150, deadline=None)
 @given(stream=st.lists(events(WINDOW), max_size=30))
-def test_a_deletion_within_the_window_has_the_story_that_was_last_told(stream: list[MentionEvent]) -> None:
+def test_a_deletion_and_new_counters_within_the_window_have_the_story_that_was_last_told(
+    stream: list[MentionEvent],
+) -> None:
     told: dict[str, str] = {}
     for output in run(stream)[1]:
         assert isinstance(output, MentionEvent)
         mention = output.mention
-        if output.change == "deleted" and mention.id in told:
-            assert mention.story == told[mention.id]
-        elif output.change != "deleted":
+        if output.change not in {"deleted", "recounted"}:
             told[mention.id] = mention.story
+        elif mention.id in told:
+            assert mention.story == told[mention.id]

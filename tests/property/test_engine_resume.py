@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from domain.mention import MentionQuery
-from domain.post import Record
+from domain.post import Engagement, Record
 from storage.memory import MemoryStore
-from tests.kit.engine import build_engine, record, said
+from tests.kit.engine import ACTS, build_engine, played, record, recounted
 
 TEXTS = (
     "aurora is fine",
@@ -26,20 +27,12 @@ events = st.lists(
     st.tuples(
         st.integers(0, 12),
         st.sampled_from(TEXTS),
-        st.sampled_from(("say", "say", "say", "edit", "delete", "answer", "edit answer", "delete answer")),
+        st.sampled_from(ACTS),
         st.integers(0, 240),
     ),
     min_size=1,
     max_size=40,
 )
-
-
-def records_of(script: Sequence[tuple[int, str, str, int]]) -> list[Record]:
-    """Turn the script into records; what comes later in the list has a later version."""
-    return [
-        said(number, text, act, minutes, "" if act in {"say", "answer"} else f"{act}{position}")
-        for position, (number, text, act, minutes) in enumerate(script)
-    ]
 
 
 def feed(
@@ -86,7 +79,7 @@ def pages_of(records: list[Record], size: int) -> list[list[Record]]:
 def test_resuming_after_any_commit_gives_what_a_straight_run_gives(
     script: list[tuple[int, str, str, int]], size: int, cut: int
 ) -> None:
-    pages = pages_of(records_of(script), size)
+    pages = pages_of(played(script), size)
     straight, resumed = MemoryStore(), MemoryStore()
     feed(straight, pages)
     feed(resumed, pages, crash_after=cut)
@@ -98,23 +91,54 @@ def test_resuming_after_any_commit_gives_what_a_straight_run_gives(
 @given(script=events, size=st.integers(1, 12), other=st.integers(1, 12))
 def test_the_size_of_pages_changes_nothing(script: list[tuple[int, str, str, int]], size: int, other: int) -> None:
     one, two = MemoryStore(), MemoryStore()
-    feed(one, pages_of(records_of(script), size))
-    feed(two, pages_of(records_of(script), other))
+    feed(one, pages_of(played(script), size))
+    feed(two, pages_of(played(script), other))
     assert contents(one) == contents(two)
 
 
 @settings(max_examples=40, deadline=None)
-@given(script=events, repeats=st.lists(st.integers(0, 39), max_size=10))
-def test_posts_heard_again_unchanged_change_nothing(
-    script: list[tuple[int, str, str, int]], repeats: list[int]
+@given(
+    script=events,
+    counts=st.lists(st.integers(0, 240), max_size=4),
+    repeats=st.lists(st.integers(0, 199), max_size=20),
+)
+def test_posts_heard_again_unchanged_and_counters_that_are_known_change_nothing(
+    script: list[tuple[int, str, str, int]], counts: list[int], repeats: list[int]
 ) -> None:
     told = [(n, text, "say", minutes) for n, text, _, minutes in {n: (n, t, a, m) for n, t, a, m in script}.values()]
-    records = records_of(told)
+    records = played(told)
+    records += [recounted(one, minutes) for minutes in counts for one in records]
     again = [records[at % len(records)] for at in repeats]
     once, twice = MemoryStore(), MemoryStore()
     feed(once, pages_of(records, 5))
     feed(twice, pages_of(records + again, 5))
     assert contents(once) == contents(twice)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), counts=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 240)), max_size=15))
+def test_counters_may_come_in_any_order_and_no_rule_hears_of_them(
+    data: st.DataObject, counts: list[tuple[int, int]]
+) -> None:
+    texts = data.draw(st.lists(st.sampled_from(TEXTS[:6]), min_size=6, max_size=6))
+    records = played([(number, text, "say", number) for number, text in enumerate(texts)])
+    counted = [recounted(records[number], minutes) for number, minutes in counts]
+    plain, one, other = MemoryStore(), MemoryStore(), MemoryStore()
+    feed(plain, pages_of(records, 4))
+    feed(one, pages_of(records + counted, 4))
+    feed(other, pages_of(records + data.draw(st.permutations(counted)), 4))
+    assert contents(other) == contents(one)
+    before, after = contents(plain), contents(one)
+    assert {name: kept for name, kept in after.items() if name != "mentions"} == {
+        name: kept for name, kept in before.items() if name != "mentions"
+    }
+    latest = dict(sorted(counts))
+    for name, told in after["mentions"].items():
+        minutes = latest.get(int(told.post.native_id))
+        wanted = None if minutes is None else minutes * 60
+        assert told.post.engagement.likes == wanted
+        plainly = replace(told, post=replace(told.post, engagement=Engagement()), score=None)
+        assert plainly == replace(before["mentions"][name], score=None)
 
 
 def test_a_poison_text_becomes_a_dead_letter_and_its_neighbours_go_on() -> None:

@@ -15,7 +15,7 @@ from domain.mention import Mention, MentionQuery
 from domain.post import Record
 from storage.memory import MemoryStore
 from storage.store import Commit
-from tests.kit.engine import BRANDS, build_engine, clock, said, stages
+from tests.kit.engine import ACTS, BRANDS, build_engine, clock, played, stages
 from tests.kit.processing import (
     Desk,
     Killed,
@@ -48,21 +48,14 @@ Script = list[tuple[int, str, str, int]]
 
 
 def scripts(texts: Sequence[str], most: int = 30) -> st.SearchStrategy[Script]:
-    """Posts said, edited, deleted and said again, in any order."""
-    acts = st.sampled_from(("say", "say", "say", "edit", "delete", "answer", "edit answer", "delete answer"))
+    """Posts said, edited, deleted, counted, answered and said again, in any order."""
+    acts = st.sampled_from(ACTS)
     return st.lists(
         st.tuples(st.integers(0, 8), st.sampled_from(texts), acts, st.integers(0, 240)), min_size=1, max_size=most
     )
 
 
 sizes = st.lists(st.integers(1, 5), min_size=1, max_size=4)
-
-
-def records_of(script: Script) -> list[Record]:
-    return [
-        said(number, text, act, minutes, "" if act in {"say", "answer"} else f"{act}{at}")
-        for at, (number, text, act, minutes) in enumerate(script)
-    ]
 
 
 def straight(taken: Sequence[Received], size: int) -> tuple[Topics, Desk]:
@@ -97,7 +90,7 @@ def told(topics: Topics) -> dict[str, list[MentionEvent]]:
 def test_killed_at_any_step_it_tells_each_brand_what_a_straight_run_tells(
     script: Script, packs: list[int], size: int, kills: list[int]
 ) -> None:
-    taken = packed(records_of(script), packs)
+    taken = packed(played(script), packs)
     (whole, all_acts), (resumed, acts) = straight(taken, size), with_kills(taken, size, kills)
     assert told(resumed) == told(whole)
     assert acts.acts == all_acts.acts
@@ -109,7 +102,7 @@ def test_killed_at_any_step_it_tells_each_brand_what_a_straight_run_tells(
 def test_how_many_it_deals_with_at_once_changes_nothing(
     script: Script, packs: list[int], size: int, other: int
 ) -> None:
-    taken = packed(records_of(script), packs)
+    taken = packed(played(script), packs)
     (one, acts), (two, same_acts) = straight(taken, size), straight(taken, other)
     assert told(one) == told(two)
     assert acts.acts == same_acts.acts
@@ -120,7 +113,7 @@ def test_how_many_it_deals_with_at_once_changes_nothing(
 def test_records_delivered_again_and_posts_heard_again_change_nothing(
     script: Script, packs: list[int], repeats: list[int]
 ) -> None:
-    taken = packed(records_of(script), packs)
+    taken = packed(played(script), packs)
     memory, topics, desk = PostMemory(), Topics(), Desk()
     processor = build_processor(memory, topics, desk)
     deal(processor, taken)
@@ -195,7 +188,7 @@ def embedded(records: Sequence[Record], size: int, corrected: int) -> tuple[dict
 def test_the_folds_are_told_what_the_engine_tells_them(
     script: Script, packs: list[int], size: int, corrected: int
 ) -> None:
-    records = records_of(script)
+    records = played(script)
     stored, letters, acts = embedded(records, size, corrected)
     topics, desk = straight(packed(records, packs), size)
     events = told(topics)

@@ -66,10 +66,12 @@ def versions(draw: st.DrawFn) -> tuple[Any, list[Any]]:
 @st.composite
 def commits(draw: st.DrawFn) -> Callable[[MentionStore], object]:
     heard = draw(st.lists(versions(), max_size=4))
+    recounted = [told for _, mentions in draw(st.lists(versions(), max_size=1)) for told in mentions]
     posts = [written for written, _ in heard]
     batch = Commit(
         posts=[record(written) for written in posts],
         mentions=[told for _, mentions in heard for told in mentions],
+        recounted=recounted,
         edited_posts=[written.id for written in posts if draw(st.booleans())],
         deleted_posts={written.id: at(draw(minutes)) for written in posts if draw(small) == 0},
         folds=[FoldState(fold="f", key=draw(st.sampled_from(BRANDS)), state=bytes([draw(small)]))],
@@ -191,6 +193,7 @@ def whole_answers(store: Store, queries: list[MentionQuery]) -> list[Any]:
     return [
         answers(store, queries),
         store.known_versions(ids),
+        store.mentions_of_each(ids),
         store.fold_keys("f"),
         [store.fold_state("f", brand) for brand in BRANDS],
         store.cursor("s"),

@@ -210,11 +210,14 @@ def test_a_busy_index_is_asked_for_less_at_once_and_for_more_again_when_it_is_we
     assert world.said('tocsin_slowed_down_total{why="too_many_requests"} 10.0')
 
 
-def test_the_time_from_hearing_to_the_index_is_that_of_live_posts_only() -> None:
+def test_the_time_from_hearing_to_the_index_is_that_of_live_posts_that_are_new_or_edited() -> None:
     world = World()
     past = told("m2")
     post = replace(past.event.mention.post, origin="backfill")
-    world.tell([told("m1"), replace(past, event=MentionEvent(mention=replace(past.event.mention, post=post)))])
+    counted = replace(told("m3"), event=replace(told("m3").event, change="recounted"))
+    gone = replace(told("m4"), event=replace(told("m4").event, change="deleted"))
+    history = replace(past, event=MentionEvent(mention=replace(past.event.mention, post=post)))
+    world.tell([told("m1"), history, counted, gone])
     run(world, world.indexer())
     assert world.said("tocsin_post_to_index_seconds_count 1.0")
     assert world.said("tocsin_post_to_index_seconds_sum 3600.0")

@@ -3,7 +3,7 @@
 The engine is synchronous and knows no source, no loop and no network. Both runtimes and the back-fill drive it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from domain.mention import Mention
 from domain.post import Record
 from storage.store import Commit, Store
 from tocsin.metrics import Metrics
-from tocsin.runtimes.flow import Flow, changes, runs, stamped, time_responses, version_of
+from tocsin.runtimes.flow import Flow, changes, recounts, runs, stamped, time_responses, version_of
 from tocsin.runtimes.folds import FoldRunner
 from tocsin.stages import Batch, Map, Stage
 
@@ -77,33 +77,46 @@ class Engine:
         return commit
 
     def _run(self, records: list[Record], commit: Commit, *, again: bool) -> None:
-        known = self._store.known_versions([record.post.id for record in records])
-        fresh = [record for record in records if again or known.get(record.post.id) != record.post.version]
-        self._count(records, fresh)
-        commit.posts = fresh
-        alive = [record for record in fresh if not record.post.deleted]
-        found, acts, commit.dead_letters = self._flow.run(alive)
+        by_id = {record.post.id: record for record in records}
+        known = self._store.known_versions(list(by_id))
+        fresh = {
+            post_id: record for post_id, record in by_id.items() if again or known.get(post_id) != record.post.version
+        }
+        commit.posts = list(fresh.values())
+        found, acts, commit.dead_letters = self._flow.run(one for one in commit.posts if not one.post.deleted)
         commit.acts = [act for done in acts.values() for act in done]
-        events = list(self._events(fresh, found, known, commit))
-        self._folds.run(events, commit, now=self._clock())
+        before = self._before(by_id, fresh, known)
+        told = self._folds.run(self._events(by_id, fresh, found, before, commit), commit, now=self._clock())
+        self._count(by_id, fresh, {event.mention.post.id for event in told if event.change == "recounted"})
         if commit.acts:
             time_responses(self._metrics, self._answered(commit))
 
+    def _before(
+        self, records: Mapping[str, Record], fresh: Container[str], known: Iterable[str]
+    ) -> Mapping[str, list[Mention]]:
+        """The stored mentions of known posts that may change, by post id: another version came, or later counters."""
+        asked = [one for one in known if one in fresh or records[one].post.engagement.as_of is not None]
+        return self._store.mentions_of_each(asked) if asked else {}
+
     def _events(
         self,
-        records: Iterable[Record],
-        found: dict[str, list[Mention]],
-        known: dict[str, str],
+        records: Mapping[str, Record],
+        fresh: Container[str],
+        found: Mapping[str, list[Mention]],
+        before: Mapping[str, list[Mention]],
         commit: Commit,
     ) -> Iterator[MentionEvent]:
-        for record in records:
-            post = record.post
-            before = self._store.mentions_of(post.id) if post.id in known else []
+        """Say what each post changes, in order; all is by post id."""
+        for post_id, record in records.items():
+            post, made = record.post, before.get(post_id, [])
+            if post_id not in fresh:
+                yield from recounts(post, made)
+                continue
             if post.deleted:
-                commit.deleted_posts[post.id] = post.collected_at
-            elif before:
-                commit.edited_posts.append(post.id)
-            yield from changes(post, found.get(post.id, []), before)
+                commit.deleted_posts[post_id] = post.collected_at
+            elif made:
+                commit.edited_posts.append(post_id)
+            yield from changes(post, found.get(post_id, []), made)
 
     def _answered(self, commit: Commit) -> Iterator[Mention]:
         """The mentions that a commit answers for the first time."""
@@ -117,9 +130,9 @@ class Engine:
             if mention is not None and mention.first_response_at is None:
                 yield replace(mention, first_response_at=at)
 
-    def _count(self, records: list[Record], fresh: list[Record]) -> None:
-        self._metrics.batch_posts.observe(len(records))
-        new = {id(record) for record in fresh}
-        for record in records:
-            count = self._metrics.posts if id(record) in new else self._metrics.posts_repeated
-            count.labels(record.post.source).inc()
+    def _count(self, records: Mapping[str, Record], fresh: Container[str], recounted: Container[str]) -> None:
+        count = self._metrics
+        count.batch_posts.observe(len(records))
+        for post_id, record in records.items():
+            again = count.posts_recounted if post_id in recounted else count.posts_repeated
+            (count.posts if post_id in fresh else again).labels(record.post.source).inc()

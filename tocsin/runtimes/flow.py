@@ -15,12 +15,13 @@ from domain.errors import Refused
 from domain.event import MentionEvent
 from domain.mention import Mention
 from domain.post import Post, Record
+from processors.recount import recount
 from tocsin.metrics import Metrics
 from tocsin.stages import Batch, Map, Stage
 
 T = TypeVar("T")
-Version = tuple[str, str]
-"""A post id, and the version that it has."""
+Version = tuple[str, object]
+"""A post id, and what tells one state of the post from another: its version and its counters."""
 Passing = list[tuple[Record, Any]]
 """Values on their way through the list, each with the record it came from."""
 
@@ -113,16 +114,27 @@ def changes(post: Post, mentions: Iterable[Mention], before: Iterable[Mention]) 
     """Say what a version of a post changes: `mentions` are made of it, `before` are all that were made of the post.
 
     What was deleted and is there again is new. What does not match any more, or is of a deleted post, is deleted; it
-    is told as it was heard, whatever was done to it since.
+    is told as it was heard, whatever was done to it since. The latest counters stay, whichever version brought them.
     """
     known = {mention.id: mention for mention in before}
-    for mention in mentions:
-        was = known.pop(mention.id, None)
+    for heard in mentions:
+        mention, was = heard, known.pop(heard.id, None)
+        if was is not None:
+            mention = recount(heard, was.post.engagement) or heard
         edited = was is not None and was.deleted_at is None
         yield MentionEvent(mention=mention, change="edited" if edited else "new")
     for gone in known.values():
         if gone.deleted_at is None:
             yield MentionEvent(mention=replace(as_heard(gone), deleted_at=post.collected_at), change="deleted")
+
+
+def recounts(post: Post, before: Iterable[Mention]) -> Iterator[MentionEvent]:
+    """Say what the counters of a version that is known already change; `before` are all mentions made of the post."""
+    if post.deleted or post.engagement.as_of is None:
+        return
+    for known in before:
+        if known.deleted_at is None and (mention := recount(as_heard(known), post.engagement)):
+            yield MentionEvent(mention=mention, change="recounted")
 
 
 def stamped(record: Record) -> Record:
@@ -132,8 +144,11 @@ def stamped(record: Record) -> Record:
 
 
 def runs(arrivals: Iterable[T], version_of: Callable[[T], Version]) -> Iterator[list[T]]:
-    """Cut arrivals into runs in which every post stands once; the same version twice in a row is one."""
-    run: dict[str, tuple[str, T]] = {}
+    """Cut arrivals into runs in which every post stands once; the same version twice in a row is one.
+
+    The same version with other counters is another.
+    """
+    run: dict[str, tuple[object, T]] = {}
     for arrival in arrivals:
         post_id, version = version_of(arrival)
         earlier = run.get(post_id)
@@ -148,8 +163,14 @@ def runs(arrivals: Iterable[T], version_of: Callable[[T], Version]) -> Iterator[
 
 
 def version_of(record: Record) -> Version:
-    """Which version of which post a stamped record holds."""
-    return record.post.id, record.post.version
+    """Which version of which post a stamped record holds, with which counters."""
+    return record.post.id, state_of(record)
+
+
+def state_of(record: Record) -> object:
+    """Return what tells two states of one post apart."""
+    counted = record.post.engagement
+    return record.post.version, counted.likes, counted.reposts, counted.replies, counted.views
 
 
 def time_responses(metrics: Metrics, answered: Iterable[Mention]) -> None:

@@ -10,6 +10,8 @@ from domain.alert import Alert, NearMiss
 from domain.dead_letter import RAW_LIMIT, DeadLetter
 from domain.event import Event, MentionEvent, Output, Tick
 from domain.incident import Incident, Notification
+from domain.mention import Mention
+from processors.dedupe import Dedupe
 from storage.store import Commit, FoldState
 from tocsin.stages import Fold
 
@@ -92,7 +94,7 @@ class FoldRunner:
     ) -> list[Event | Output]:
         passed: list[Event | Output] = []
         for event in stream:
-            if not isinstance(event, fold.accepts):
+            if not _concerns(fold, event):
                 passed.append(event)
                 continue
             outputs = self._step(fold, event, touched, commit, now)
@@ -131,12 +133,23 @@ class FoldRunner:
             self._due[fold.name, brand] = due
 
 
+def _concerns(fold: Fold[Any], event: Event | Output) -> bool:
+    """Whether a fold hears of an event. Of new counters only de-duplication does, which knows the story."""
+    if isinstance(event, MentionEvent) and event.change == "recounted" and fold.name != Dedupe.name:
+        return False
+    return isinstance(event, fold.accepts)
+
+
 def _collect(stream: Iterable[Event | Output], commit: Commit) -> None:
     mentions = {mention.id: mention for mention in commit.mentions}
+    recounted: dict[str, Mention] = {}
     incidents: dict[str, Incident] = {}
     for output in stream:
         match output:
+            case MentionEvent(change="recounted") if output.mention.id not in mentions:
+                recounted[output.mention.id] = output.mention
             case MentionEvent():
+                recounted.pop(output.mention.id, None)
                 mentions[output.mention.id] = output.mention
             case Alert():
                 commit.alerts.append(output)
@@ -148,7 +161,7 @@ def _collect(stream: Iterable[Event | Output], commit: Commit) -> None:
                 commit.notifications.append(output)
             case _:
                 continue
-    commit.mentions = list(mentions.values())
+    commit.mentions, commit.recounted = list(mentions.values()), list(recounted.values())
     commit.incidents = list(incidents.values())
 
 

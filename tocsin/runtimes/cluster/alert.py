@@ -219,7 +219,7 @@ class Alerter:
             sequence=before.sequence + len(told),
             seen=seen,
             folds=before.folds | {fold.fold: fold.state for fold in commit.folds},
-            pending=replace(commit, mentions=[], folds=[]),
+            pending=replace(commit, mentions=[], recounted=[], folds=[]),
             turn=before.turn + 1,
         )
         return _Draft(replace(held, state=state), told)

@@ -166,8 +166,10 @@ class Indexer:
     def _note(self, outcome: Outcome, told: Sequence[Told]) -> None:
         now = self._clock()
         for number in outcome.places:
-            post = told[number].event.mention.post
-            if post.origin == "live":
+            event = told[number].event
+            post = event.mention.post
+            # A deletion and new counters come long after the post that they carry.
+            if post.origin == "live" and event.change in {"new", "edited"}:
                 self._metrics.post_to_index.observe(max((now - post.collected_at).total_seconds(), 0.0))
         for fate, count in (
             ("written", outcome.written), ("stale", len(outcome.overtaken)), ("refused", len(outcome.refused))

@@ -18,6 +18,7 @@ from prometheus_client import Counter as Metric
 from domain.act import AnyAct
 from domain.dead_letter import DeadLetter
 from domain.errors import BrokerUnavailable, Refused, StoreUnavailable
+from domain.event import MentionEvent
 from domain.mention import Mention
 from domain.post import Record
 from storage.cluster import Known, Origin, month_of
@@ -33,8 +34,10 @@ from tocsin.runtimes.flow import (
     changes,
     count_mentions,
     letter_of,
+    recounts,
     runs,
     stamped,
+    state_of,
     time_responses,
 )
 from tocsin.stages import Stage
@@ -83,9 +86,9 @@ class Arrival(NamedTuple):
 
     @property
     def version(self) -> Version:
-        """Which version of which post it is; one that is dealt with again is another."""
-        version = self.record.post.version
-        return self.id, f"{version} again" if self.again else version
+        """Which version of which post it is, with which counters; one that is dealt with again is another."""
+        state = state_of(self.record)
+        return self.id, (state, "again") if self.again else state
 
 
 class _Turn(Struct):
@@ -97,6 +100,7 @@ class _Turn(Struct):
     letters: list[DeadLetter] = []
     refused: set[Origin] = set()
     fresh: list[Arrival] = []
+    recounted: list[Arrival] = []
     repeated: list[Arrival] = []
     redelivered: int = 0
 
@@ -176,22 +180,27 @@ class Processor:
             time_responses(self._metrics, answered)
             refused |= turn.refused
             # Another process passed on another version of these, heard in another line: once more, on top of it.
-            arrivals = [one for one in turn.fresh if one.id in behind]
+            passed = {one.origin for one in (*turn.fresh, *turn.recounted)} if behind else set()
+            arrivals = [one for one in arrivals if one.id in behind and one.origin in passed]
         return refused
 
     def _work_out(self, arrivals: list[Arrival], remembered: Mapping[str, Known]) -> _Turn:
         turn = _Turn()
         for run in runs(arrivals, attrgetter("version")):
             known = {one.id: turn.known.get(one.id) or remembered.get(one.id) for one in run}
-            fresh = [one for one in run if _is_fresh(one, known[one.id], turn)]
-            flowed = self._flow.run(one.record for one in fresh if not one.record.post.deleted)
+            fresh = {one.id for one in run if _is_fresh(one, known[one.id])}
+            flowed = self._flow.run(one.record for one in run if one.id in fresh and not one.record.post.deleted)
             poison = {letter.where for letter in flowed.dead_letters}
             turn.letters += flowed.dead_letters
-            for one in fresh:
-                _note(turn, one, flowed, known[one.id])
-                if poison and one.record.post.place in poison:
-                    turn.refused.add(one.origin)
-            turn.fresh += fresh
+            # In their order, whatever each is: a brand passes over what stands before a place that it has seen.
+            for one in run:
+                before = known[one.id]
+                if before is None or one.id in fresh:
+                    _note(turn, one, flowed, before)
+                    if poison and one.record.post.place in poison:
+                        turn.refused.add(one.origin)
+                else:
+                    _note_again(turn, one, before)
         return turn
 
     def _publish(self, turn: _Turn) -> None:
@@ -220,11 +229,12 @@ class Processor:
     def _account(self, turn: _Turn) -> None:
         count = self._metrics
         _count(count.posts, (one.record.post.source for one in turn.fresh))
+        _count(count.posts_recounted, (one.record.post.source for one in turn.recounted))
         _count(count.posts_repeated, (one.record.post.source for one in turn.repeated))
         if turn.redelivered:
             count.redelivered.labels(STAGE).inc(turn.redelivered)
         events = (one.event for heard in turn.heard.values() for one in heard)
-        count_mentions(count, (event.mention for event in events if event.change != "deleted"))
+        count_mentions(count, (event.mention for event in events if event.change in {"new", "edited"}))
 
 
 def read(records: Iterable[Received]) -> list[Message]:
@@ -239,26 +249,38 @@ def _count(metric: Metric, labels: Iterable[str]) -> None:
         metric.labels(label).inc(times)
 
 
-def _is_fresh(one: Arrival, known: Known | None, turn: _Turn) -> bool:
+def _is_fresh(one: Arrival, known: Known | None) -> bool:
+    """Whether it is another version than the one that was passed on last."""
     if known is None:
         return True
-    if known.heard(one.origin):
-        turn.redelivered += 1
-        return False
-    if known.version == one.record.post.version and not one.again:
-        turn.repeated.append(one)
-        return False
-    return True
+    return not known.heard(one.origin) and (one.again or known.version != one.record.post.version)
 
 
 def _note(turn: _Turn, one: Arrival, flowed: Flowed, known: Known | None) -> None:
-    """Say what one version changes, and remember it; a post that never concerned a brand is not remembered."""
-    post = one.record.post
-    before = known.mentions if known else ()
+    """Say what one version changes; a post that never concerned a brand is not remembered."""
+    turn.fresh.append(one)
+    post, before = one.record.post, known.mentions if known else ()
     events, acts = list(changes(post, flowed.mentions.get(one.id, []), before)), flowed.acts.get(one.id, [])
     if known is None and not (events or acts):
         return
     turn.acts += acts
+    _tell(turn, one, events, known)
+
+
+def _note_again(turn: _Turn, one: Arrival, known: Known) -> None:
+    """Say what the counters of a version change that was passed on before, if anything."""
+    if known.heard(one.origin):
+        turn.redelivered += 1
+    elif events := list(recounts(one.record.post, known.mentions)):
+        turn.recounted.append(one)
+        _tell(turn, one, events, known)
+    else:
+        turn.repeated.append(one)
+
+
+def _tell(turn: _Turn, one: Arrival, events: Sequence[MentionEvent], known: Known | None) -> None:
+    """Pass on what one version changes, and remember it."""
+    post, before = one.record.post, known.mentions if known else ()
     month = known.month if known else month_of(post)
     for event in events:
         heard = Heard(event=event, origin=one.origin, month=month)
