@@ -23,7 +23,7 @@ def stock(store: AppStoreServer) -> None:
     air += [Review("long", now - 99, "Aurora Air " * 20_000), Review("nul", now - 99, "nul \x00 Aurora")]
     air += [Review("half", now - 101, "half \ud83d Aurora")]
     store.apps = {AIR: air, CARGO: [Review(f"c{n}", now - n * 7_000, f"Cargo {n}", country="kz") for n in range(5)]}
-    store.page, store.with_app = 8, True
+    store.page, store.with_app = 20, True
 
 
 def unreadable(via: str) -> list[Review]:

@@ -104,8 +104,11 @@ async def _callback(folder: Path) -> AsyncIterator[Rig]:
             made.append(source)
             return source
 
+        later: list[str] = []
+
         def publish(count: int) -> list[str]:
-            updates, names = fresh(count, 0, clock().timestamp())
+            updates, names = fresh(count, len(later), clock().timestamp())
+            later.extend(names)
             send(made[-1], *updates)
             return names
 
