@@ -69,6 +69,11 @@ MentionAct = Correct | Replied
 AnyAct = Acknowledge | Assign | Resolve | MentionAct
 
 
+def kind_of(act: AnyAct) -> str:
+    """Its kind in one word: `correct`, `replied`."""
+    return str(type(act).__struct_config__.tag)
+
+
 def subject(act: AnyAct) -> str:
     """The id of the mention or the incident that something is done to."""
     return act.mention if isinstance(act, MentionAct) else act.incident

@@ -7,7 +7,7 @@ from typing import Literal, Protocol, Self, TypeVar
 
 from msgspec.structs import replace
 
-from domain.act import AnyAct, MentionAct
+from domain.act import AnyAct, MentionAct, kind_of
 from domain.acted import acted
 from domain.alert import Alert, NearMiss
 from domain.errors import StoreError
@@ -166,10 +166,12 @@ class MemoryStore:
         mentions = self._contents.mentions
         return _page([mentions[name] for name in sorted(mentions) if name.startswith(beginning)], limit)
 
-    def acts(self, *, brand: str = "", since: datetime | None = None) -> list[AnyAct]:
+    def acts(self, *, brand: str = "", since: datetime | None = None, kind: str = "") -> list[AnyAct]:
         """See `Store.acts`."""
         asked = [
-            act for act in self._contents.acts.values() if brand in {"", act.brand} and _within(act.at, since, None)
+            act
+            for act in self._contents.acts.values()
+            if brand in {"", act.brand} and kind in {"", kind_of(act)} and _within(act.at, since, None)
         ]
         return sorted(asked, key=lambda act: (act.at, act.id))
 

@@ -127,8 +127,8 @@ class MentionStore(Protocol):
         """Mentions, deleted ones too, whose id begins so, by id: what a person who copied a part of one means."""
         ...
 
-    def acts(self, *, brand: str = "", since: datetime | None = None) -> list[AnyAct]:
-        """What people did from that time on, in order of time, then by id."""
+    def acts(self, *, brand: str = "", since: datetime | None = None, kind: str = "") -> list[AnyAct]:
+        """What was done from that time on, in order of time, then by id; with a `kind` (`correct`) only that."""
         ...
 
     def search(self, query: MentionQuery) -> list[Mention]:

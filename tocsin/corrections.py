@@ -23,7 +23,7 @@ class Standing(NamedTuple):
 
 def standing(store: MentionStore, *, brand: str = "", since: datetime | None = None) -> Standing:
     """Find the mentions that people corrected from that time on and whose correction still holds."""
-    acts = [act for act in store.acts(brand=brand, since=since) if isinstance(act, Correct)]
+    acts = [act for act in store.acts(brand=brand, since=since, kind="correct") if isinstance(act, Correct)]
     latest = list(dict.fromkeys(act.mention for act in reversed(acts)))[::-1]
     found = [mention for mention_id in latest if (mention := store.mention(mention_id)) is not None]
     held = [mention for mention in found if mention.deleted_at is None and _is_corrected(mention)]

@@ -32,11 +32,13 @@ class Acts:
         if acts:
             bulk(self._cluster, [act_write(self._index, act) for act in acts], refresh=True).require()
 
-    def since(self, brand: str, moment: datetime | None) -> list[AnyAct]:
-        """Acts in order of time, then by id."""
+    def since(self, brand: str, moment: datetime | None, kind: str) -> list[AnyAct]:
+        """Acts, of one kind where one is given, in order of time, then by id."""
         asked: list[reading.Query] = []
         if brand:
             asked.append({"term": {"brand": exact(brand)}})
+        if kind:
+            asked.append({"term": {"act": kind}})
         if moment is not None:
             asked.append({"range": {"at_micros": {"gte": micros(moment)}}})
         found = reading.scan(self._cluster, self._index, reading.everything(asked), _BY_TIME)

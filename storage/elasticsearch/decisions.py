@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from domain.act import AnyAct, Assign, Correct, subject
+from domain.act import AnyAct, Assign, Correct, kind_of, subject
 from domain.alert import Alert, NearMiss
 from domain.incident import Incident
 from storage.elasticsearch.bulk import Write
@@ -74,9 +74,8 @@ def letter_source(row: DeadLetterRow) -> bytes:
 
 def act_write(index: str, act: AnyAct) -> Write:
     """Keep an act, unless it is kept."""
-    kind = str(type(act).__struct_config__.tag)
     fields: dict[str, Any] = {
-        "id": act.id, "act": kind, "brand": exact(act.brand), "by": act.by, "subject": exact(subject(act)),
+        "id": act.id, "act": kind_of(act), "brand": exact(act.brand), "by": act.by, "subject": exact(subject(act)),
     }  # fmt: skip
     if isinstance(act, Correct):
         fields |= act.labels

@@ -92,9 +92,9 @@ class ElasticsearchStore:
         """See `MentionStore.mentions_beginning`."""
         return self._mentions.beginning(beginning, limit)
 
-    def acts(self, *, brand: str = "", since: datetime | None = None) -> list[AnyAct]:
+    def acts(self, *, brand: str = "", since: datetime | None = None, kind: str = "") -> list[AnyAct]:
         """See `MentionStore.acts`."""
-        return self._acts.since(brand, since)
+        return self._acts.since(brand, since, kind)
 
     def search(self, query: MentionQuery) -> list[Mention]:
         """See `MentionStore.search`."""

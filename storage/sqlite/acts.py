@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from domain.act import AnyAct, MentionAct, subject
+from domain.act import AnyAct, MentionAct, kind_of, subject
 from storage.encoding import clean, decoder, encode
 from storage.moments import micros
 from storage.sqlite.reading import text_list
@@ -20,7 +20,7 @@ def take(connection: sqlite3.Connection, acts: Iterable[AnyAct]) -> list[str]:
     for act in acts:
         fresh = connection.execute(
             "INSERT OR IGNORE INTO acts (id, act, brand, subject, at, body) VALUES (?, ?, ?, ?, ?, ?)",
-            (clean(act.id), _kind(act), clean(act.brand), clean(subject(act)), micros(act.at), encode(act)),
+            (clean(act.id), kind_of(act), clean(act.brand), clean(subject(act)), micros(act.at), encode(act)),
         ).rowcount
         if fresh and isinstance(act, MentionAct):
             concerned.append(act.mention)
@@ -39,18 +39,15 @@ def done_to(connection: sqlite3.Connection, mention_ids: Sequence[str]) -> dict[
     return found
 
 
-def since(connection: sqlite3.Connection, brand: str, moment: datetime | None) -> list[AnyAct]:
-    """Return acts in order of time."""
+def since(connection: sqlite3.Connection, brand: str, moment: datetime | None, kind: str) -> list[AnyAct]:
+    """Return acts, of one kind where one is given, in order of time."""
     where, parameters = ["at >= ?"], list[Any]([micros(moment) if moment else -(2**63)])
-    if brand:
-        where.append("brand = ?")
-        parameters.append(clean(brand))
+    for column, wanted in (("brand", brand), ("act", kind)):
+        if wanted:
+            where.append(f"{column} = ?")
+            parameters.append(clean(wanted))
     rows = connection.execute(
         f"SELECT body FROM acts WHERE {' AND '.join(where)} ORDER BY at, id",  # noqa: S608  # column names only
         parameters,
     )
     return list(_ACTS(rows))
-
-
-def _kind(act: AnyAct) -> str:
-    return str(type(act).__struct_config__.tag)

@@ -84,10 +84,10 @@ class SqliteStore:
         with self._connections.read() as connection:
             return reading.mentions_beginning(connection, beginning, limit)
 
-    def acts(self, *, brand: str = "", since: datetime | None = None) -> list[AnyAct]:
+    def acts(self, *, brand: str = "", since: datetime | None = None, kind: str = "") -> list[AnyAct]:
         """See `Store.acts`."""
         with self._connections.read() as connection:
-            return acts.since(connection, brand, since)
+            return acts.since(connection, brand, since, kind)
 
     def search(self, query: MentionQuery) -> list[Mention]:
         """See `Store.search`."""

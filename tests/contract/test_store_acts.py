@@ -117,6 +117,9 @@ def test_acts_come_in_order_of_time_by_brand_and_since(store: MentionStore) -> N
     assert store.acts() == [first, second, taken]
     assert store.acts(brand="Aurora Air") == [first, taken]
     assert store.acts(since=at(2)) == [second, taken]
+    assert store.acts(kind="correct") == [first, second]
+    assert store.acts(kind="acknowledge", brand="Aurora Air", since=at(3)) == [taken]
+    assert store.acts(kind="replied") == []
 
 
 def test_a_reply_stops_the_clock_of_its_mention_and_of_no_other(store: MentionStore) -> None:
