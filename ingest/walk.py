@@ -6,13 +6,13 @@ and then further down, to find edits, counters and deletions of what it gave.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.dead_letter import DeadLetter
-from domain.errors import SourceMisconfigured
+from domain.errors import RetryLater, SourceMisconfigured
 from domain.post import Record
 from ingest import relook
 from ingest.cursors import read_cursor, write_cursor
@@ -23,8 +23,8 @@ MOST_REMEMBERED = 2_000
 OVERLAP = 120
 """Seconds that a look goes behind the newest post of the last one: clocks and indexes are not exact."""
 
-_MOST_STEPS = 10
-_MOST_ASKED = 5
+_MOST_STEPS = 4
+_MOST_ASKED = 20
 _MOST_AGAIN = 200
 _MOST_REFUSED = 500
 
@@ -48,13 +48,15 @@ class Lead(Struct, frozen=True):
 class Slice(Struct, frozen=True, kw_only=True):
     """One page of a listing.
 
-    `known` says by native id how each record is asked for alone, `gone` are posts that the page says are deleted.
-    `oldest` and `newest` are times (unix seconds) of those that are not pinned, None where the page has none; `low`
-    is the lowest order that the page reached. `place` is where the listing goes on, empty at its end.
+    `beyond` is told if the walk goes on behind this page: that something there is left out. `known` says by native id
+    how each record is asked for alone, `gone` are posts that the page says are deleted. `oldest` and `newest` are
+    times (unix seconds) of those that are not pinned, None where the page has none; `low` is the lowest order that
+    the page reached. `place` is where the listing goes on, empty at its end.
     """
 
     records: list[Record] = []
     letters: list[DeadLetter] = []
+    beyond: list[DeadLetter] = []
     leads: list[Lead] = []
     known: dict[str, Known] = {}
     gone: list[str] = []
@@ -111,7 +113,10 @@ class Walk(Struct):
 
 
 class Progress(Struct):
-    """`upto` is the newest post read by target; `asking` are posts to be asked for one by one."""
+    """`upto` is the newest post read by target; `asking` are posts to be asked for one by one before the look ends.
+
+    `again` are those to be asked for again, a few at the end of each look: they are not to keep what is new waiting.
+    """
 
     upto: dict[str, int] = {}
     recent: Recent = {}
@@ -119,7 +124,27 @@ class Progress(Struct):
     refused: dict[str, int] = {}
     looked: list[int] = []
     asking: dict[str, Known] = {}
+    again: dict[str, Known] = {}
     walk: Walk | None = None
+
+
+P = TypeVar("P", bound=Struct)
+
+
+async def in_steps(at: P, step: Callable[[P], Awaitable[tuple[Page, P]]]) -> Page:
+    """Take steps until one brings something or asks for rest, a few at most.
+
+    What was reached is kept when a later step fails for now: the next call meets the failure again, if it still is.
+    """
+    page, at = await step(at)
+    for _ in range(_MOST_STEPS):
+        if page.records or page.dead_letters or page.troubles or page.wait or page.exhausted:
+            break
+        try:
+            page, at = await step(at)
+        except RetryLater:
+            break
+    return replace(page, cursor=write_cursor(at))
 
 
 class Walker:
@@ -141,13 +166,7 @@ class Walker:
 
     async def fetch(self, cursor: bytes | None) -> Page:
         """Take steps until one brings something, a few at most; rest when a look has ended."""
-        at = read_cursor(cursor, Progress, source=self._name)
-        page, at = await self._step(at)
-        for _ in range(_MOST_STEPS):
-            if page.records or page.dead_letters or page.troubles or page.wait:
-                break
-            page, at = await self._step(at)
-        return replace(page, cursor=write_cursor(at))
+        return await in_steps(read_cursor(cursor, Progress, source=self._name), self._step)
 
     async def _step(self, at: Progress) -> tuple[Page, Progress]:
         now = self._clock()
@@ -189,7 +208,9 @@ class Walker:
         told = [one for one in found.records if one.post.native_id in at.recent or _written(one) >= walk.until]
         records = sorted(news(told, at.recent), key=_written)
         records += [self._gone(one, now) for one in found.gone if one in at.recent]
-        letters = [letter for letter in found.letters if letter.id[:12] not in at.refused]
+        goes_on = bool(found.place) and (found.oldest is None or found.oldest >= walk.until)
+        told_of = [*found.letters, *(found.beyond if goes_on else ())]
+        letters = [letter for letter in told_of if letter.id[:12] not in at.refused]
         leads = {
             lead.native_id: lead.known
             for lead in found.leads
@@ -204,7 +225,7 @@ class Walker:
         )
         at = replace(at, asking=asking, walk=walk)
         after = self._remember(at, records, {**at.known, **found.known}, [letter.id[:12] for letter in letters], now)
-        if found.place and (found.oldest is None or found.oldest >= walk.until):
+        if goes_on:
             return Page(records=records, dead_letters=letters, cursor=b""), after
         after.upto = {**after.upto, target: max(at.upto.get(target, walk.until), walk.top)}
         page, after = self._after_target(after, walk, now)
@@ -216,19 +237,24 @@ class Walker:
         """Go on to the next target, or end the look."""
         unix = int(now.timestamp())
         walk = self._enter(replace(walk, left=walk.left[1:]), at, unix)
-        if not walk.left and walk.hours:
-            asking = {} if self._listing.covers else self._known_since(at, unix - walk.hours * 3_600)
-            looked = relook.done(at.looked, unix, walk.hours, most=self._refresh)
-            at = replace(at, looked=looked, asking={**at.asking, **asking})
+        if not walk.left:
+            at = self._look_again(at, walk, unix)
         over = not walk.left and not at.asking
         page = Page(records=[], cursor=b"", wait=self._every if over else 0.0, troubles=list(troubles))
         return page, replace(at, walk=None if over else walk)
 
-    @staticmethod
-    def _known_since(at: Progress, since: float) -> dict[str, Known]:
-        """What is to be asked for one by one where no page shows all that is known: the newest first."""
-        young = sorted(((seen.at, one) for one, seen in at.recent.items() if seen.at >= since), reverse=True)
-        return {one: at.known[one] for _, one in young[:_MOST_AGAIN] if one in at.known}
+    def _look_again(self, at: Progress, walk: Walk, now: int) -> Progress:
+        """Ask for the next few of what is known, one by one, where no page shows all of that: the newest first."""
+        again, looked = at.again, at.looked
+        if walk.hours:
+            looked = relook.done(at.looked, now, walk.hours, most=self._refresh)
+            if not self._listing.covers:
+                since = now - walk.hours * 3_600
+                young = sorted(((seen.at, one) for one, seen in at.recent.items() if seen.at >= since), reverse=True)
+                again = {one: at.known[one] for _, one in young[:_MOST_AGAIN] if one in at.known}
+        few = dict(list(again.items())[:_MOST_ASKED])
+        rest = {one: how for one, how in again.items() if one not in few}
+        return replace(at, looked=looked, asking={**at.asking, **few}, again=rest)
 
     def _absent(self, found: Slice, at: Progress, walk: Walk) -> dict[str, Known]:
         """What is known and should have been on this page: it is to be asked for alone."""
@@ -247,19 +273,15 @@ class Walker:
         records: list[Record] = []
         letters: list[DeadLetter] = []
         known, refused = dict(at.known), list[str]()
-        asked = list(at.asking)[:_MOST_ASKED]
-        for native_id in asked:
-            try:
-                found = await self._listing.one(at.asking[native_id])
-            except KeyError:
-                continue
+        asked = await ask_for(self._listing, at.asking)
+        for native_id, found in asked.items():
             if isinstance(found, Record):
                 records.append(found)
                 known[found.post.native_id] = at.asking[native_id]
             elif isinstance(found, DeadLetter):
                 refused.append(native_id)
                 letters += [] if native_id in at.refused else [found]
-            elif native_id in at.recent:
+            elif found is None and native_id in at.recent:
                 records.append(self._gone(native_id, now))
         records = sorted(news(records, at.recent), key=_written)
         after = self._remember(at, records, known, refused, now)
@@ -288,6 +310,25 @@ class Walker:
         return deletion(self._listing.network, native_id, source=self._name, at=now)
 
 
+class Untold(Struct, frozen=True):
+    """The network does not say whether a post is there."""
+
+
+async def ask_for(listing: Listing, wanted: Mapping[str, Known]) -> dict[str, Record | DeadLetter | Untold | None]:
+    """Ask for the first few, one by one; those before a failure count. None are gone."""
+    told: dict[str, Record | DeadLetter | Untold | None] = {}
+    for native_id, how in list(wanted.items())[:_MOST_ASKED]:
+        try:
+            told[native_id] = await listing.one(how)
+        except KeyError:
+            told[native_id] = Untold()
+        except RetryLater:
+            if not told:
+                raise
+            break
+    return told
+
+
 class Past(Struct):
     """How far history was read: the targets that are left (None: all) and the place in the first of them."""
 
@@ -307,13 +348,7 @@ class History:
 
     async def fetch(self, cursor: bytes | None) -> Page:
         """Bring the next page that holds anything; exhausted with the last one of the last target."""
-        at = read_cursor(cursor, Past, source=self.name)
-        page, at = await self._step(at)
-        for _ in range(_MOST_STEPS):
-            if page.records or page.dead_letters or page.troubles or page.exhausted:
-                break
-            page, at = await self._step(at)
-        return replace(page, cursor=write_cursor(at))
+        return await in_steps(read_cursor(cursor, Past, source=self.name), self._step)
 
     async def _step(self, at: Past) -> tuple[Page, Past]:
         if at.asking:
@@ -337,7 +372,7 @@ class History:
         )
         page = Page(
             records=sorted((one for one in found.records if _written(one) >= self._since), key=_written),
-            dead_letters=found.letters,
+            dead_letters=[*found.letters, *(() if over else found.beyond)],
             cursor=b"",
             exhausted=not (after.left or after.asking),
             troubles=troubles,
@@ -355,13 +390,8 @@ class History:
         """Nothing is held: the client belongs to the application."""
 
     async def _ask(self, at: Past) -> tuple[Page, Past]:
-        read = []
-        asked = list(at.asking)[:_MOST_ASKED]
-        for native_id in asked:
-            try:
-                read.append(await self._listing.one(at.asking[native_id]))
-            except KeyError:
-                continue
+        asked = await ask_for(self._listing, at.asking)
+        read = list(asked.values())
         after = replace(at, asking={one: how for one, how in at.asking.items() if one not in asked})
         page = Page(
             records=sorted((one for one in read if isinstance(one, Record)), key=_written),

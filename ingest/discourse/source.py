@@ -1,11 +1,11 @@
 """The `discourse` source: walks a forum's latest posts, or what its search finds, newest first."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from domain.brand import Brand
 from domain.dead_letter import DeadLetter
-from domain.errors import SourceMisconfigured
+from domain.errors import RetryLater, SourceMisconfigured
 from domain.post import Record
 from domain.query.phrases import phrases
 from ingest.ago import ago
@@ -71,6 +71,8 @@ class Posts:
             raw = await self._forum.post(topic, number)
         if raw is None:
             return None
+        if not _numbered(raw).id:
+            raise RetryLater("the forum answers something that is not Discourse's own format")
         read = read_post(raw, place=self._place, source=self._source, at=self._clock(), title=title)
         if isinstance(read, Silent):
             raise KeyError(known.ask)
@@ -89,9 +91,13 @@ class Found(Posts):
         self.targets = tuple(wanted)
 
     async def page(self, target: str, place: str, known: Mapping[str, Known]) -> Slice:
-        """A page of hits, which have no text: what is not known yet is asked for alone."""
-        number = int(place or 1)
-        hits = await self._forum.search(f"{target} order:latest", number)
+        """A page of hits, which have no text: what is not known yet is asked for alone.
+
+        A search gives ten pages; then it is asked again for what was written before the end of the last day it told.
+        """
+        day, _, number = place.rpartition(" ")
+        page = int(number or 1)
+        hits = await self._forum.search(f"{target} order:latest{f' before:{day}' if day else ''}", page)
         leads, letters = [], []
         for raw in hits.posts:
             hit = read_hit(bytes(raw), place=self._place, source=self._source, at=self._clock())
@@ -101,13 +107,33 @@ class Found(Posts):
                 native_id = self._place.native_id(hit.topic_id, hit.post_number)
                 ask = Known(target, f"{hit.topic_id}/{hit.post_number}")
                 leads.append(Lead(native_id, ask, int(_aware(hit.created_at).timestamp())))
-        times = [lead.at for lead in leads]
+        oldest = min((lead.at for lead in leads), default=None)
+        after, beyond = f"{day} {page + 1}", list[DeadLetter]()
+        if page >= MOST_PAGES:
+            last = datetime.fromtimestamp(oldest or 0, UTC).date()
+            whole = day or f"{self._clock().date() + timedelta(days=1)}"
+            cut = f"{last + timedelta(days=1)}"
+            if cut >= whole:
+                beyond, cut = [self._too_many(target, last)], f"{last}"
+            after = f"{cut} 1"
         return Slice(
             leads=[lead for lead in leads if lead.native_id not in known],
             letters=letters,
-            oldest=min(times, default=None),
-            newest=max(times, default=None),
-            place=str(number + 1) if hits.more and number < MOST_PAGES else "",
+            beyond=beyond,
+            oldest=oldest,
+            newest=max((lead.at for lead in leads), default=None),
+            place=after if leads and hits.more else "",
+        )
+
+    def _too_many(self, target: str, day: date) -> DeadLetter:
+        return DeadLetter(
+            source=self._source,
+            stage="fetch",
+            reason="too_many",
+            detail=f"the search for {target} found more on {day} than it can tell; some were not read",
+            where=f"{target} {day}",
+            raw=b"",
+            at=self._clock(),
         )
 
 

@@ -87,7 +87,7 @@ class Instance:
         self, path: str, params: Mapping[str, str | int], *, offset: int, page_cursor: str = ""
     ) -> tuple[Listed, int]:
         """Entries from an offset on, and how many were asked for: as many as fit into an answer."""
-        for size in (one for one in SIZES if offset % one == 0):
+        for size in (one for one in SIZES if page_cursor or offset % one == 0):
             where: dict[str, str | int] = (
                 {"page_cursor": page_cursor} if page_cursor else {"page": offset // size + 1}
             )
@@ -97,6 +97,10 @@ class Instance:
                 if size == SIZES[-1]:
                     raise
                 continue
+            except SourceMisconfigured:
+                if not page_cursor:
+                    raise
+                return await self.listed(path, params, offset=offset)  # what it stands for was deleted meanwhile
             return self._read(reply, Listed), size
         raise RetryLater("the instance answers with more than can be read")
 

@@ -9,7 +9,7 @@ from domain.dead_letter import DeadLetter
 from domain.errors import SourceError, SourceMisconfigured, SourceStopped
 from domain.post import Record
 from ingest import relook
-from ingest.cursors import read_cursor, write_cursor
+from ingest.cursors import read_cursor
 from ingest.http import PoliteClient
 from ingest.ok.api import BadParam, Caller, Denied
 from ingest.ok.config import Config
@@ -18,13 +18,12 @@ from ingest.ok.parse import Comment, Context, Group, Topic, read_comment, read_t
 from ingest.ok.progress import Heard, Progress, Reading, Walk, talk_of, topic_of
 from ingest.recent import deletion, news
 from ingest.source import Page, Source
+from ingest.walk import in_steps
 
 OVERLAP = 120
 """Seconds that a look goes behind the newest post of the last one."""
 GROUP_SECONDS = 86_400
 """How long what a group says of itself is taken as it was."""
-
-_MOST_STEPS = 10
 
 
 class OkGroups:
@@ -42,13 +41,7 @@ class OkGroups:
 
     async def fetch(self, cursor: bytes | None) -> Page:
         """Take steps until one brings something, a few at most; rest when a look has ended."""
-        at = read_cursor(cursor, Progress, source=self.name)
-        page, at = await self._step(at)
-        for _ in range(_MOST_STEPS):
-            if page.records or page.dead_letters or page.troubles or page.wait:
-                break
-            page, at = await self._step(at)
-        return replace(page, cursor=write_cursor(at))
+        return await in_steps(read_cursor(cursor, Progress, source=self.name), self._step)
 
     async def committed(self, cursor: bytes) -> None:
         """Nobody waits for it: groups are read, they do not deliver."""

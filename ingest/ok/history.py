@@ -9,12 +9,11 @@ from msgspec.structs import replace
 from domain.dead_letter import DeadLetter
 from domain.errors import SourceError, SourceMisconfigured, SourceStopped
 from domain.post import Record
-from ingest.cursors import read_cursor, write_cursor
+from ingest.cursors import read_cursor
 from ingest.ok.api import BadParam, Caller, Denied
 from ingest.ok.parse import Context, Group, Talk, Topic, read_comment, read_topic
 from ingest.source import Page
-
-_MOST_STEPS = 10
+from ingest.walk import in_steps
 
 
 class Past(Struct, frozen=True):
@@ -50,13 +49,7 @@ class OkHistory:
 
     async def fetch(self, cursor: bytes | None) -> Page:
         """Bring the next page of topics, or of comments on those of the last page."""
-        at = read_cursor(cursor, Past, source=self.name)
-        page, at = await self._step(at)
-        for _ in range(_MOST_STEPS):
-            if page.records or page.dead_letters or page.troubles or page.exhausted:
-                break
-            page, at = await self._step(at)
-        return replace(page, cursor=write_cursor(at))
+        return await in_steps(read_cursor(cursor, Past, source=self.name), self._step)
 
     async def committed(self, cursor: bytes) -> None:
         """Nobody waits for it."""

@@ -43,8 +43,8 @@ def fill(board: Forum) -> set[str]:
         "id": 1, "topic_id": "none", "post_number": 2, "created_at": "2026-11-20T08:00:00Z", "username": "x",
         "cooked": "Aurora Air",
     }  # fmt: skip
-    for number in range(1, 41):
-        board.write(12, number, NOON - timedelta(hours=9) + timedelta(minutes=10 * number), f"<p>Aurora Air {number}")
+    for number in range(1, 106):
+        board.write(12, number, NOON - timedelta(hours=9) + timedelta(minutes=5 * number), f"<p>Aurora Air {number}")
     late = NOON - timedelta(minutes=30)
     board.write(13, 1, late, HOSTILE_TEXT)
     board.write(13, 2, late, "<p>Aurora Air" + HTML_BOMB, reply_to_post_number=1)
@@ -55,7 +55,7 @@ def fill(board: Forum) -> set[str]:
     board.write(13, 7, late, "Aurora Air, among ourselves", post_type=4)
     board.write(13, 8, late, "(Aurora Air deleted by author)", user_deleted=True)
     board.write(14, 2, late, "Aurora Air again", version="two")
-    return {f"{HOST}/12/{number}" for number in range(1, 41)} | {f"{HOST}/13/{number}" for number in range(1, 6)}
+    return {f"{HOST}/12/{number}" for number in range(1, 106)} | {f"{HOST}/13/{number}" for number in range(1, 6)}
 
 
 def _start(via: Literal["latest", "search"]) -> Callable[[Path], AbstractAsyncContextManager[Rig]]:
@@ -64,7 +64,6 @@ def _start(via: Literal["latest", "search"]) -> Callable[[Path], AbstractAsyncCo
         clock = Clock()
         async with forum(key=SECRET) as board, polite_client(clock) as client:
             expected = fill(board)
-            board.size = 20
             config = Config(
                 kind="discourse",
                 name="forum",
@@ -110,7 +109,7 @@ CASES = tuple(
         edits=True,
         deletions=True,
         history=True,
-        quiet=4 if via == "search" else 1,
+        quiet=9,
     )
     for via in ("latest", "search")
 )

@@ -103,7 +103,7 @@ CASES = tuple(
         edits=True,
         deletions=True,
         history=True,
-        quiet=4 if via == "search" else 1,
+        quiet=9,
     )
     for via in ("latest", "search")
 )

@@ -102,11 +102,11 @@ class Forum:
     def _search(self, query: str, page: int) -> Told:
         if page > 10:
             return problem(400, "invalid_parameters", "You supplied invalid parameters to the request: page")
-        wanted = [word.strip('"').lower() for word in query.replace("order:latest", "").split()]
-        found = [
-            post for post in self.posts.values()
-            if all(word in f"{post.get('cooked')} {post.get('topic_title')}".lower() for word in wanted)
-        ]  # fmt: skip
+        before = re.search(r"before:(\S+)", query)
+        until = before[1] if before else "9999"
+        wanted = [word.strip('"').lower() for word in re.sub(r"(order|before):\S+", "", query).split()]
+        found = [post for post in self.posts.values() if str(post["created_at"]) < until]
+        found = [post for post in found if all(word in f"{post.get('cooked')}".lower() for word in wanted)]
         found.sort(key=lambda post: str(post["created_at"]), reverse=True)
         some = found[(page - 1) * self.size : page * self.size]
         hits = [

@@ -109,8 +109,11 @@ class Instance:
         if "page_cursor" in asked.query:
             self.between()
             last = int(asked.query["page_cursor"][1:])
-            found = [view for view in found if not _pinned(view)]
-            start = next(index for index, view in enumerate(found) if _inner(view)["id"] == last) + 1
+            found = sorted(self.posts, key=_order, reverse=True)
+            ids = [_inner(view)["id"] for view in found]
+            if last not in ids:
+                return problem(400, "couldnt_find_post")
+            start = ids.index(last) + 1
         else:
             start = (int(asked.query.get("page", "1")) - 1) * limit
             if start:

@@ -264,3 +264,52 @@ async def test_a_search_without_brands_says_so() -> None:
         config = Config(kind="discourse", api="https://forum.example", via="search")
         with pytest.raises(SourceMisconfigured, match="brands"):
             await DiscourseSource(config, client=client, clock=clock).check()
+
+
+async def test_a_search_of_more_than_ten_pages_goes_on_by_days_and_says_what_it_left_out() -> None:
+    async with reading(via="search", backlog_hours=24 * 40) as (board, clock, source):
+        board.size = 3
+        for number in range(1, 61):
+            board.write(1, number, NOON - timedelta(days=number / 2), "Aurora Air")
+        reader = Reader(source, clock)
+        assert len(set(ids(await reader.look()))) == 60
+        assert reader.letters == []
+        for number in range(61, 101):
+            board.write(1, number, NOON + timedelta(seconds=number), "Aurora Air")
+        clock.advance(200)
+        assert len(await reader.later()) == 30
+        assert [letter.reason for letter in reader.letters] == ["too_many"]
+
+
+async def test_what_was_reached_is_kept_when_a_later_step_fails() -> None:
+    async with reading(via="search") as (board, clock, source):
+        for number in range(1, 13):
+            board.write(1, number, NOON - timedelta(minutes=20 - number), "Aurora Air")
+        listed = board.server.answers
+        board.server.override = lambda asked: (
+            Told(500) if len(board.server.asked) > 4 else listed.get(asked.path)(asked)  # type: ignore[operator, misc]
+        )
+        first = await source.fetch(None)
+        assert len(first.records) == 3, "one search, three posts, and then the forum failed"
+        with pytest.raises(RetryLater):
+            await source.fetch(first.cursor)
+        board.server.override = None
+        reader = Reader(source, clock)
+        reader.cursor = first.cursor
+        assert len(await reader.look()) == 9
+
+
+async def test_garbage_in_place_of_a_post_is_no_post() -> None:
+    async with reading(via="search") as (board, clock, source):
+        board.write(1, 1, NOON - timedelta(minutes=20), "Aurora Air")
+        board.write(1, 2, NOON - timedelta(minutes=19), "Aurora Air")
+        listed = board.server.answers
+        board.server.override = lambda asked: (
+            Told(200, b'{"no": "post"}') if "search" not in asked.path else listed.get(asked.path)(asked)  # type: ignore[operator, misc]
+        )
+        reader = Reader(source, clock)
+        reader.cursor = (await source.fetch(None)).cursor
+        with pytest.raises(RetryLater):
+            await source.fetch(reader.cursor)
+        board.server.override = None
+        assert sorted(ids(await reader.look())) == ["1/1", "1/2"]

@@ -108,6 +108,18 @@ async def test_a_list_that_is_too_large_is_asked_for_in_smaller_pieces() -> None
         assert sorted(addresses(await Reader(source, clock).look())) == sorted(written)
 
 
+async def test_a_place_whose_post_was_deleted_meanwhile_is_found_by_counting() -> None:
+    async with reading() as (place, clock, source):
+        written = [place.post(NOON - timedelta(minutes=one), f"Aurora Air {one}") for one in range(120)]
+        first = await source.fetch(None)
+        place.delete(written[49])
+        reader = Reader(source, clock)
+        reader.cursor = first.cursor
+        found = addresses([record.post for record in first.records] + await reader.look())
+        found += addresses(await reader.later(7_200))
+        assert sorted(set(found)) == sorted(written)
+
+
 async def test_the_address_of_what_is_answered_is_asked_for_once() -> None:
     async with reading(backlog_hours=1) as (place, clock, source):
         opening = place.post(NOON - timedelta(days=3), "Aurora Air")
