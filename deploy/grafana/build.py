@@ -41,6 +41,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             {"half": "tocsin:post_to_index_seconds:p50", "99 in 100": "tocsin:post_to_index_seconds:p99"},
             limit=120,
         ),
+        Panel("From a post to the brand's first reply", "s", quantiles("tocsin_first_response_seconds", "1d")),
         Panel(
             "Alerts raised in an hour",
             "short",
