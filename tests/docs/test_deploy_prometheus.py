@@ -253,6 +253,7 @@ def test_every_metric_of_the_cluster_is_on_the_dashboard_or_in_a_rule() -> None:
     details = {
         "tocsin_near_misses_total",
         "tocsin_posts_repeated_total",
+        "tocsin_posts_recounted_total",
         "tocsin_batch_posts",
         "tocsin_source_errors_total",
     }
