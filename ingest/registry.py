@@ -14,14 +14,14 @@ SOURCES = registry(
     Integration("telegram", "ingest.telegram", "Telegram: chats a bot is in, and public channels and groups"),
     Integration("x", "ingest.x", "X: posts as they are written, or by search, within a spending cap"),
     Integration("reddit", "ingest.reddit", "Reddit: posts and comments of subreddits, and what its search finds"),
-    Integration("youtube", "ingest.youtube", "YouTube: comments of channels and videos, and of videos found by search"),
+    Integration("youtube", "ingest.youtube", "Comments of channels and videos, and of videos found by search"),
     Integration("facebook", "ingest.facebook", "Facebook: posts, comments, reviews and messages of your pages"),
     Integration("instagram", "ingest.instagram", "Instagram: comments on your media, hashtags, mentions, messages"),
-    Integration("appstore", "ingest.appstore", "The App Store: reviews of an app, by its feed or by App Store Connect"),
+    Integration("appstore", "ingest.appstore", "Reviews of the App Store, by its feed or by App Store Connect"),
     Integration("googleplay", "ingest.googleplay", "Google Play: reviews of one's own apps"),
     Integration("ok", "ingest.ok", "Odnoklassniki: topics and comments of groups, and messages to one of them"),
     Integration("discourse", "ingest.discourse", "Discourse forums: all that is written, or what the search finds"),
     Integration("lemmy", "ingest.lemmy", "Lemmy: posts and comments of an instance, or what its search finds"),
-    Integration("googleplus", "ingest.googleplus", "Google+ (closed in 2019): the archive of Takeout", verified="n/a"),
+    Integration("googleplus", "ingest.googleplus", "Google+, closed in 2019: the archive of Takeout", verified="n/a"),
 )
 """By kind. Each module offers `Config` and `build(config, *, client, clock) -> Source`."""
