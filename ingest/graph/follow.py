@@ -219,7 +219,8 @@ class Follower:
             for one in found:
                 self._take_comment(one, name, stand, progress, batch)
         post.after = listing.after
-        enough = not post.full and post.read >= 0 and post.left <= 0
+        # More may have been written since the number was told: the reading goes on to where the last one began.
+        enough = not post.full and post.read >= 0 and post.left <= 0 and oldest <= post.newest
         if not post.after or enough or (listing.data and oldest < self._floor(post, progress)):
             self._end_reading(name, stand, progress)
 

@@ -72,6 +72,7 @@ async def _pages(_: Path) -> AsyncIterator[Rig]:
         def publish(number: int) -> list[str]:
             fresh = [Thing(f"1_{n}", "Aurora Air again", clock(), under=f"{PAGE}_1") for n in islice(numbers, number)]
             network.comments += fresh
+            network.page_size = max(network.page_size, len(network.comments) // 20)  # there may be thousands
             return [thing.id for thing in fresh]
 
         yield Rig(

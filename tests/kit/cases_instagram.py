@@ -76,6 +76,7 @@ async def _media(_: Path) -> AsyncIterator[Rig]:
         def publish(number: int) -> list[str]:
             fresh = [Thing(f"{n}", "Aurora Air again", clock(), "inna", "1", "117") for n in islice(numbers, number)]
             network.comments += fresh
+            network.page_size = max(network.page_size, len(network.comments) // 20)  # there may be thousands
             return [thing.id for thing in fresh]
 
         yield Rig(
@@ -98,9 +99,9 @@ async def _hashtags(_: Path) -> AsyncIterator[Rig]:
         config = Config.model_validate({**TAGS, **_FREELY, "api": server.url, "most_pages": 200})
 
         def publish(number: int) -> list[str]:
-            fresh = [Thing(f"{n}", "Once more #fog", clock()) for n in islice(numbers, number)]
+            fresh = [Thing(f"{n}", "Aurora Air once more #fog", clock()) for n in islice(numbers, number)]
             network.tagged["fog"] += fresh
-            network.page_size = max(network.page_size, len(network.tagged["fog"]) // 20)  # a day may hold thousands
+            network.page_size = max(network.page_size, len(network.tagged["fog"]) // 20)  # there may be thousands
             return [thing.id for thing in fresh]
 
         yield Rig(

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -162,6 +163,28 @@ async def test_posts_that_arrive_while_the_list_is_read_shift_it_and_nothing_is_
     assert shown <= found.ids
     told = [post.native_id for post in found.posts if post.native_id != f"{PAGE}_20"]
     assert len(told) == len(set(told)), "nothing is given twice but what has other counters"
+
+
+async def test_comments_that_come_after_their_number_was_told_hide_no_other(
+    looking: Looking, network: Facebook, clock: Clock
+) -> None:
+    await looking.all()
+    numbers = iter(range(100, 116))
+
+    def write(many: int) -> None:
+        for number in islice(numbers, many):
+            clock.advance(1)
+            network.comments.append(Thing(f"1_{number}", f"Comment {number}", clock(), under=f"{PAGE}_1"))
+
+    clock.advance(300)
+    write(4)
+    network.arrives = lambda: write(12)  # once the list with the old number was given
+    source, cursor, seen, wait = looking.rig.make(), looking.cursor, set[str](), 0.0
+    while not wait:
+        page = await source.fetch(cursor)
+        seen |= {record.post.native_id for record in page.records}
+        cursor, wait = page.cursor, page.wait
+    assert {f"1_{number}" for number in range(100, 116)} <= seen, "all of them, without another look at the list"
 
 
 async def test_a_pinned_old_post_does_not_end_the_reading(looking: Looking, network: Facebook) -> None:
