@@ -36,7 +36,7 @@ class Config(BaseModel):
     public_url: str = Field(
         default="",
         repr=False,
-        description="address at which /webhooks/NAME of this process is reached from outside: then feeds that name a "
+        description="where hubs reach this Tocsin, https://host[/path] without /webhooks/NAME: then feeds with a "
         "hub (WebSub) are heard at once",
     )
     secret: SecretStr | None = Field(
@@ -73,6 +73,8 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _can_be_told(self) -> Self:
+        if "/webhooks/" in self.public_url:
+            raise ValueError("public_url: leave /webhooks/NAME out, the hubs are told of it")
         pushing = {"secret", "lease_seconds", "pushed_every", "waiting_posts"} & self.model_fields_set
         if pushing and not self.public_url:
             raise ValueError(f"{', '.join(sorted(pushing))} goes with public_url: hubs must be able to reach us")

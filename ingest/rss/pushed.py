@@ -234,7 +234,7 @@ class PushedSource:
         wanted = {
             "hub.mode": "subscribe",
             "hub.topic": place.topic,
-            "hub.callback": callback(self._config.public_url, self._secret, feed=feed, topic=place.topic),
+            "hub.callback": callback(self._config.public_url, self.name, self._secret, feed=feed, topic=place.topic),
             "hub.secret": self._signs[feed],
             "hub.lease_seconds": str(self._config.lease_seconds),
         }

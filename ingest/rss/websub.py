@@ -7,7 +7,7 @@ calls, by feed and topic. So any process can answer a hub, whichever of them has
 import hmac
 import re
 from hashlib import sha256
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from domain.ids import stable_id
 from ingest.addresses import link_from
@@ -47,11 +47,11 @@ def secret_of(secret: str, feed: str) -> str:
     return _made(secret, "signs", key_of(feed))
 
 
-def callback(public_url: str, secret: str, *, feed: str, topic: str) -> str:
-    """The address that the hub of a feed is to call."""
-    joined = "&" if urlsplit(public_url).query else "?"
+def callback(public_url: str, name: str, secret: str, *, feed: str, topic: str) -> str:
+    """The address that the hub of a feed of the source `name` is to call."""
     proof = _made(secret, "asked", key_of(feed), topic)
-    return f"{public_url}{joined}{urlencode({'feed': key_of(feed), 'proof': proof})}"
+    query = urlencode({"feed": key_of(feed), "proof": proof})
+    return f"{public_url.rstrip('/')}/webhooks/{quote(name, safe='')}?{query}"
 
 
 def was_asked(secret: str, *, feed: str, topic: str, proof: str) -> bool:

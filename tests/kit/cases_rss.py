@@ -81,7 +81,7 @@ async def _start(_: Path) -> AsyncIterator[Rig]:
         )
 
 
-PUSHED = {"kind": "rss", "public_url": "https://listen.aurora.example/webhooks/pushed", "secret": SECRET}
+PUSHED = {"kind": "rss", "public_url": "https://listen.aurora.example", "secret": SECRET}
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from ingest.graph.inbox import InboxSource
 from ingest.http import PoliteClient
 from ingest.source import Page
 from tests.kit.cases_facebook import POLLED, PUSHED, page_of_all_sorts
+from tests.kit.console import console
 from tests.kit.ingest import NOON, SECRET, Clock, Rig, harvest, polite_client
 from tests.kit.scripted_http import ScriptedServer
 from tests.networks.facebook import HANDLE, PAGE, Facebook, Thing, body, change, minutes_ago
@@ -334,6 +335,23 @@ async def test_the_challenge_is_answered(hook: Hook) -> None:
     asked = {"hub.mode": "subscribe", "hub.verify_token": VERIFY_TOKEN, "hub.challenge": "115"}
     assert hook.source.challenge(asked)[::2] == (200, b"115")
     assert hook.source.challenge({**asked, "hub.verify_token": "x"})[0] == 403
+
+
+async def test_meta_is_answered_at_the_products_own_door(hook: Hook) -> None:
+    asked = {"hub.mode": "subscribe", "hub.verify_token": VERIFY_TOKEN, "hub.challenge": "1158201444"}
+    sent = json.dumps(body(change(COMMENT))).encode()
+    async with console(inboxes={"pushed": hook.source}) as door:
+        answered = await door.get("/webhooks/pushed", params=asked)
+        assert (answered.status_code, answered.text) == (200, "1158201444")
+        assert answered.headers["content-type"].startswith("text/plain")
+        assert (await door.get("/webhooks/pushed", params={**asked, "hub.verify_token": "x"})).status_code == 403
+        assert (await door.post("/webhooks/pushed", content=sent)).status_code == 401
+        sending = asyncio.ensure_future(door.post("/webhooks/pushed", content=sent, headers=signed(sent)))
+        page = await hook.source.fetch(None)
+        while not page.records:
+            page = await hook.source.fetch(page.cursor)
+        await hook.source.committed(page.cursor)
+        assert ((await sending).status_code, page.records[0].post.native_id) == (200, "5_9")
 
 
 @pytest.mark.parametrize(

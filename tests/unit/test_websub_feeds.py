@@ -1,9 +1,11 @@
 """Feeds whose hubs tell of their news: asked once, believed only when signed, looked at all the same."""
 
 import asyncio
+import hmac
 import json
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from pydantic import ValidationError
@@ -18,13 +20,14 @@ from ingest.rss.parse import read_feed
 from ingest.rss.pushed import PushedSource
 from ingest.rss.source import RssSource
 from ingest.rss.websub import callback, discover, is_signed, linked, secret_of, was_asked
+from tests.kit.console import console
 from tests.kit.feeds import Story, json_feed, rss
 from tests.kit.ingest import NOON, SECRET, Clock
 from tests.kit.scripted_http import ScriptedServer, Told
 from tests.networks.websub import Hub, links
 
 STORIES = [Story(f"n{n}", f"Aurora Air {n}", f"text {n}", NOON - timedelta(minutes=n)) for n in range(3)]
-PUBLIC = "https://listen.aurora.example/webhooks/runway"
+PUBLIC = "https://listen.aurora.example/tocsin/"
 LEASE = 864_000
 Make = Callable[..., PushedSource]
 
@@ -91,7 +94,7 @@ async def test_a_hub_is_asked_once_with_lease_and_secret_and_answers_with_news(
     (asked,) = hub.asked
     assert (asked["hub.mode"], asked["hub.topic"]) == ("subscribe", server.at("/f"))
     assert asked["hub.lease_seconds"] == str(LEASE)
-    assert asked["hub.callback"].startswith(f"{PUBLIC}?feed=")
+    assert asked["hub.callback"].startswith("https://listen.aurora.example/tocsin/webhooks/runway?feed=")
     assert SECRET not in json.dumps(asked), "what the hub gets is made from the secret"
     assert [one.confirmed for one in hub.subscribers.values()] == [True]
     hub.publish(server.at("/f"), rss([Story("new", "Grounded", "just now", NOON)]))
@@ -292,6 +295,36 @@ async def test_only_what_we_asked_for_is_confirmed(make: Make, hub: Hub) -> None
     assert source.challenge({**asked, "hub.lease_seconds": "soon"})[0] == 200
 
 
+async def test_a_hub_is_answered_at_the_products_own_door(server: ScriptedServer, make: Make, hub: Hub) -> None:
+    source = make()
+    hub.verifies = False
+    listening = Listening(source, hub)
+    await listening.posts()
+    (wanted,) = hub.subscribers.values()
+    feed = rss([Story("new", "Grounded", "x", NOON)])
+    signature = {"X-Hub-Signature": f"sha256={hmac.new(wanted.secret.encode(), feed, 'sha256').hexdigest()}"}
+    async with console(inboxes={"runway": source}) as door:
+        at = urlsplit(wanted.callback)
+        query = f"{at.path.removeprefix('/tocsin')}?{at.query}"
+        asked = {
+            "hub.mode": "subscribe",
+            "hub.topic": wanted.topic,
+            "hub.challenge": "<b>&",
+            "hub.lease_seconds": "600",
+        }
+        answered = await door.get(f"{query}&{urlencode(asked)}")
+        assert (answered.status_code, answered.text) == (200, "<b>&")
+        assert answered.headers["content-type"].startswith("text/plain")
+        assert (await door.get(f"{query}&{urlencode({**asked, 'hub.topic': 'x'})}")).status_code == 404
+        sending = asyncio.ensure_future(door.post(query, content=feed, headers=signature))
+        posts: list[Post] = []
+        while not posts:
+            posts = await listening.posts(pages=1)
+        assert [post.native_id for post in posts] == ["127.0.0.1/f#new"]
+        assert (await sending).status_code == 202
+    assert server.asked, "all of it over sockets"
+
+
 @pytest.mark.parametrize("method", ["sha1", "sha256", "sha384", "sha512"])
 async def test_every_method_of_signing_is_understood(
     server: ScriptedServer, make: Make, hub: Hub, method: str
@@ -433,9 +466,9 @@ def test_hubs_are_found_in_all_three_formats() -> None:
         assert feed.hub == ""
 
 
-def test_a_public_address_that_has_a_query_keeps_it() -> None:
-    address = callback("https://a.example/webhooks/x?token=1", SECRET, feed="https://f.example", topic="t")
-    assert address.startswith("https://a.example/webhooks/x?token=1&feed=")
+def test_the_address_for_hubs_proves_that_it_was_given_to_them() -> None:
+    address = callback("https://a.example", "news/1", SECRET, feed="https://f.example", topic="t")
+    assert address.startswith("https://a.example/webhooks/news%2F1?feed=")
     proof = address.rpartition("=")[2]
     assert was_asked(SECRET, feed="https://f.example", topic="t", proof=proof)
     assert not was_asked(SECRET, feed="https://f.example", topic="other", proof=proof)
@@ -446,6 +479,7 @@ def test_a_public_address_that_has_a_query_keeps_it() -> None:
     ("table", "sentence"),
     [
         ({"public_url": PUBLIC}, "public_url needs secret"),
+        ({"public_url": "https://a.example/webhooks/rss", "secret": SECRET}, "leave /webhooks/NAME out"),
         ({"public_url": PUBLIC, "secret": "short"}, "at least 16 characters"),
         ({"public_url": "listen.example", "secret": SECRET}, "not an http or https address"),
         ({"secret": SECRET}, "secret goes with public_url"),
