@@ -203,6 +203,10 @@ class PoliteClient:
         """Allow `requests` in any `seconds` under a limiter key (a credential). Unset: 60 a minute for each host."""
         self._limiter.limit(key, requests=requests, seconds=seconds)
 
+    def pause(self, key: str, *, seconds: float) -> None:
+        """Ask nothing under a limiter key for so long: the provider said so in words of its own."""
+        self._limiter.pause(key, seconds)
+
     async def get(
         self,
         url: str,

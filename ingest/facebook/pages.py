@@ -73,7 +73,7 @@ async def meet(graph: Graph, target: str, *, ask: str) -> Place:
 
 def pages_source(config: Config, *, client: PoliteClient, clock: Callable[[], datetime]) -> LookingSource:
     """Make the source."""
-    graph = Graph(config, client=client, clock=clock)
+    graph = Graph(config, client=client)
     settings = Settings(
         source=config.name,
         targets=config.pages,

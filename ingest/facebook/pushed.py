@@ -186,7 +186,7 @@ def webhook_source(
     idle_wait: float = IDLE_WAIT,
 ) -> InboxSource:
     """Make the source."""
-    graph = Graph(config, client=client, clock=clock) if config.token else None
+    graph = Graph(config, client=client) if config.token else None
     return InboxSource(
         config,
         config.name,

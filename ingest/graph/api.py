@@ -1,7 +1,6 @@
 """Asks the Graph API: with the token, within the allowance, errors as orders."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -55,13 +54,12 @@ class Listing(Struct):
 class Graph:
     """The Graph API with one credential. `rest` is how many seconds to leave between calls, by what it says."""
 
-    def __init__(self, config: GraphConfig, *, client: PoliteClient, clock: Callable[[], datetime]) -> None:
+    def __init__(self, config: GraphConfig, *, client: PoliteClient) -> None:
         self.rest = 0.0
-        self._config, self._client, self._clock = config, client, clock
+        self._config, self._client = config, client
         self._token = config.token.get_secret_value() if config.token else ""
         self._secret = config.app_secret.get_secret_value() if config.app_secret else ""
         self._key = stable_id("graph", self._token)
-        self._until: datetime | None = None
         self._most = MOST
         client.limit(self._key, requests=config.calls_per_hour, seconds=3_600)
 
@@ -79,7 +77,6 @@ class Graph:
         Raises RetryLater, SourceStopped or SourceMisconfigured; ObjectGone and NotAllowed among them say that this
         object cannot be had.
         """
-        self._wait_if_told()
         token = token or self._token
         sent: dict[str, str | int] = {**params, "access_token": token}
         if self._secret and not alone:
@@ -87,7 +84,12 @@ class Graph:
         url = f"{self._config.api}/{self._config.version}/{path}"
         reply = await self._client.get(url, params=sent, limiter_key=self._key, accept_status=_READ_HERE)
         self._mind(reply.headers)
-        judge(reply.status, reply.headers, reply.body)
+        try:
+            judge(reply.status, reply.headers, reply.body)
+        except RetryLater as error:
+            if error.after:
+                self._client.pause(self._key, seconds=error.after)
+            raise
         return reply.body
 
     async def list(
@@ -109,13 +111,7 @@ class Graph:
         slow_at = self._config.slow_at
         self.rest = min((used.percent - slow_at + 1) * 5, _SLOWEST) if used.percent >= slow_at else 0.0
         if used.percent >= self._config.stop_at:
-            self._until = self._clock() + timedelta(seconds=used.regain or _STOPPED_SECONDS)
-
-    def _wait_if_told(self) -> None:
-        left = (self._until - self._clock()).total_seconds() if self._until else 0.0
-        if left > 0:
-            raise RetryLater(f"the allowance of the Graph API is used up; {left:.0f} s are left", after=left)
-        self._until = None
+            self._client.pause(self._key, seconds=used.regain or _STOPPED_SECONDS)
 
 
 def segment(name: str) -> str:

@@ -71,7 +71,7 @@ class HashtagSource:
         self.name = config.name
         self._config, self._clock = config, clock
         self._user = config.users[0]
-        self._graph = Graph(config, client=client, clock=clock)
+        self._graph = Graph(config, client=client)
         self._watch = TokenWatch(config, self._graph, clock=clock)
         self._unknown: dict[str, SourceError] = {}
 

@@ -68,7 +68,7 @@ async def meet(graph: Graph, target: str) -> Place:
 
 def media_source(config: Config, *, client: PoliteClient, clock: Callable[[], datetime]) -> LookingSource:
     """Make the source."""
-    graph = Graph(config, client=client, clock=clock)
+    graph = Graph(config, client=client)
     settings = Settings(
         source=config.name,
         targets=config.users,

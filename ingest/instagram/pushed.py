@@ -162,7 +162,7 @@ def webhook_source(
     idle_wait: float = IDLE_WAIT,
 ) -> InboxSource:
     """Make the source."""
-    graph = Graph(config, client=client, clock=clock)
+    graph = Graph(config, client=client)
     return InboxSource(
         config,
         config.name,

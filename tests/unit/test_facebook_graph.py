@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -154,10 +155,26 @@ async def test_near_the_limit_it_asks_nothing_until_access_is_regained(
     assert len(network.paths) > asked
 
 
-async def test_a_list_that_was_too_large_is_asked_for_in_smaller_pieces(
-    network: Facebook, client: PoliteClient, clock: Clock
+async def test_sources_with_one_token_wait_together(
+    network: Facebook, source: LookingSource, client: PoliteClient, clock: Clock
 ) -> None:
-    graph = Graph(config(network.server), client=client, clock=clock)
+    page = await source.fetch(None)
+    clock.advance(300)
+    network.refused[f"{PAGE}/tagged"] = replace(error(4), headers=BUSINESS)
+    with pytest.raises(RetryLater, match="heard enough"):
+        await source.fetch(page.cursor)
+    asked = len(network.paths)
+    other = pages_source(config(network.server, name="other"), client=client, clock=clock)
+    with pytest.raises(RetryLater) as caught:
+        await other.fetch(None)
+    assert caught.value.after == pytest.approx(720)
+    assert len(network.paths) == asked
+
+
+async def test_a_list_that_was_too_large_is_asked_for_in_smaller_pieces(
+    network: Facebook, client: PoliteClient
+) -> None:
+    graph = Graph(config(network.server), client=client)
     limits = []
     for failing in (True, True, False, False):
         network.fail("huge" if failing else None)
