@@ -56,6 +56,8 @@ def start(via: Literal["feed", "connect"]) -> Callable[[Path], Any]:
             config = Config.model_validate(told)
 
             def publish(count: int) -> list[str]:
+                # As many as the real one shows.
+                store.page = 50
                 at = clock().timestamp()
                 fresh = [Review(f"new{at}{n}", at, "Aurora Air again") for n in range(count)]
                 store.apps[AIR] += fresh

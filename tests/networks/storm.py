@@ -17,7 +17,7 @@ from storage.store import Store
 from tests.kit.ingest import Failure, Rig, SourceCase
 from tocsin.runtimes.engine import Engine
 
-BATCH = 10
+BATCH = 20
 """Posts between two looks."""
 OUTAGE = 600.0
 """Seconds."""
@@ -82,6 +82,8 @@ class Listening:
         self._case, self._rig, self._engine, self._store = case, rig, engine, store
         self._random = Random(seed + 1)
         self._cursor: bytes | None = None
+        # Not between two pages of one look: what a network shows for a moment only nobody can hear.
+        self._time_passes = True
         self._source: Source = rig.make()
 
     async def run(self, posts: int) -> None:
@@ -91,10 +93,11 @@ class Listening:
         revoked_at, outage_at = posts // 2, posts // 3
         while len(self.published) < posts:
             before = len(self.published)
-            self._rig.clock.advance(1)
-            fresh = publish(BATCH)
-            assert not self.published.intersection(fresh), f"{self._case.id} publishes the same posts again"
-            self.published.update(fresh)
+            if self._time_passes:
+                self._rig.clock.advance(1)
+                fresh = publish(BATCH)
+                assert not self.published.intersection(fresh), f"{self._case.id} publishes the same posts again"
+                self.published.update(fresh)
             if before < revoked_at <= len(self.published) and self._case.key and self._case.http:
                 await self._revoked()
             if before < outage_at <= len(self.published) and self._case.http:
@@ -112,10 +115,12 @@ class Listening:
             page = await self._source.fetch(self._cursor)
         except RetryLater as error:
             self._rig.clock.advance(_PATIENCE if error.after is None else max(error.after, 0.01))
+            self._time_passes = True
             return True
         self._take(page)
         await self._source.committed(page.cursor)
         self._rig.clock.advance(page.wait)
+        self._time_passes = page.wait > 0 or not page.records
         return bool(page.records or page.dead_letters)
 
     def _take(self, page: Page) -> None:
