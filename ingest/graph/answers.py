@@ -4,7 +4,6 @@ A code says more than the status, which is 400 for almost everything. Its senten
 token.
 """
 
-import json
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -12,9 +11,10 @@ import msgspec
 from msgspec import Struct
 
 from domain.errors import RetryLater, SourceError, SourceMisconfigured, SourceStopped
+from ingest import lenient
 from ingest.graph.usage import usage
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Struct)
 
 _REFUSED = 400
 _THROTTLED = frozenset({4, 17, 32, 613, *range(80_000, 80_015)})
@@ -103,13 +103,6 @@ def read_json(body: bytes, kind: type[T]) -> T:
 def decode(body: bytes, kind: type[T]) -> T:
     """Read JSON, half characters (lone surrogates) and all; raises ValueError."""
     try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
-        raise ValueError(str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
-    try:
-        mended = json.dumps(json.loads(body), ensure_ascii=False).encode("utf-8", "replace")
-        return msgspec.json.decode(mended, type=kind)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"broken JSON: {error}") from None
+        return lenient.decode(body, kind)
+    except lenient.UNREADABLE as error:
+        raise ValueError(str(error) or type(error).__name__) from None

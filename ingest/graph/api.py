@@ -16,7 +16,7 @@ from ingest.graph.signed import proof
 from ingest.graph.usage import usage
 from ingest.http import PoliteClient
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Struct)
 
 MOST = 100
 """Objects of one list that are asked for at a time."""
@@ -24,6 +24,12 @@ _SLOWEST = 105.0
 _STOPPED_SECONDS = 300.0
 """How long to wait when the allowance is used up and Meta does not say until when."""
 _READ_HERE = frozenset(range(400, 600)) - {408, 425, 429, 503}
+
+
+class Named(Struct):
+    """An object that is there."""
+
+    id: str
 
 
 class Cursors(Struct):

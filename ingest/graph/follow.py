@@ -17,7 +17,7 @@ from domain.errors import SourceError, SourceMisconfigured, SourceStopped
 from domain.post import Record
 from ingest.cursors import read_cursor, write_cursor
 from ingest.graph.answers import NotAllowed, ObjectGone
-from ingest.graph.api import Graph, segment
+from ingest.graph.api import Graph, Named, segment
 from ingest.graph.batch import Batch
 from ingest.graph.progress import MOST_POSTS, Followed, Progress, Stand, Thread
 from ingest.graph.tokens import TokenWatch
@@ -291,7 +291,7 @@ class Follower:
         """Ask for one object that was not where it should be."""
         name = stand.doubts[0]
         try:
-            await self._graph.get(segment(name), {"fields": "id"}, dict, token=place.token)
+            await self._graph.get(segment(name), {"fields": "id"}, Named, token=place.token)
         except ObjectGone:
             await self._be_seen(place)
             self._gone(_with_comments(name, progress), progress, batch)
@@ -305,7 +305,7 @@ class Follower:
 
     async def _be_seen(self, place: Place) -> None:
         """Make sure that the place itself is there: a token that lost its sight would else make all of it deleted."""
-        await self._graph.get(segment(place.id), {"fields": "id"}, dict, token=place.token)
+        await self._graph.get(segment(place.id), {"fields": "id"}, Named, token=place.token)
 
     def _gone(self, names: list[str], progress: Progress, batch: Batch) -> None:
         """Give the deletions of what was given."""

