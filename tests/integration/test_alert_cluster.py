@@ -153,6 +153,8 @@ class Around:
     def decided(self) -> dict[str, Any]:
         """What a person could see, as `World.decided` has it."""
         store = self.store
+        # What other processes wrote a moment ago is not searched by itself for a second.
+        store._cluster.ask("POST", f"/{store._cluster.name('*')}/_refresh")
         return {
             "alerts": {one.id: one for one in store.alerts(limit=10_000)},
             "near misses": {one.id: one for one in store.near_misses(limit=10_000)},
