@@ -22,14 +22,14 @@ $(UV):
 	$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 .venv/.installed: requirements.lock pyproject.toml | $(UV)
-	$(UV) pip install --quiet --require-hashes --requirement requirements.lock
+	$(UV) pip install --quiet --no-deps --require-hashes --requirement requirements.lock
 	$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 setup: .venv/.installed ## install everything into .venv: leaves .venv/bin/tocsin
 
 .venv/.installed-train: requirements-train.lock .venv/.installed
-	$(UV) pip install --quiet --require-hashes --requirement requirements-train.lock
+	$(UV) pip install --quiet --no-deps --require-hashes --requirement requirements-train.lock
 	@touch $@
 
 setup-train: .venv/.installed-train ## add what training and hub models need (PyTorch: several GB)
@@ -79,7 +79,7 @@ train: setup-train ## the judge from the published weights to models/artefact: h
 	$(BIN)/python -m models.training.make --sets $(SETS) --work $(WORK) --name $(NAME) --corrections $(CORRECTIONS)
 
 lock: $(UV) ## resolve the dependencies anew into requirements.lock and requirements-train.lock
-	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	$(UV) pip compile --quiet --upgrade --override requirements.overrides --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--group dev --extra cluster --extra telegram pyproject.toml --output-file requirements.lock
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--constraint requirements.lock --group dev --extra cluster --extra train --extra hub pyproject.toml \
