@@ -25,7 +25,8 @@ _PATIENCE = 60.0
 """Seconds that the runtime waits where nobody says how long."""
 _FAULTY = 0.3
 _DEATHS = 0.02
-_CALM_LOOKS = 400
+_CALM_LOOKS = 2_000
+_RESTLESS = 12
 
 
 @dataclass
@@ -83,7 +84,7 @@ class Listening:
         self._random = Random(seed + 1)
         self._cursor: bytes | None = None
         # Not between two pages of one look: what a network shows for a moment only nobody can hear.
-        self._time_passes = True
+        self._time_passes, self._rests = True, False
         self._source: Source = rig.make()
 
     async def run(self, posts: int) -> None:
@@ -120,7 +121,8 @@ class Listening:
         self._take(page)
         await self._source.committed(page.cursor)
         self._rig.clock.advance(page.wait)
-        self._time_passes = page.wait > 0 or not page.records
+        self._rests = page.wait > 0
+        self._time_passes = self._rests or not page.records
         return bool(page.records or page.dead_letters)
 
     def _take(self, page: Page) -> None:
@@ -143,7 +145,7 @@ class Listening:
     async def _away(self) -> None:
         until = self._rig.clock().timestamp() + OUTAGE
         while self._rig.clock().timestamp() < until:
-            self._rig.clock.advance(1)
+            self._rig.clock.advance(10)
             await self._look("down")
 
     async def _die(self) -> None:
@@ -156,7 +158,8 @@ class Listening:
         silent = 0
         for _ in range(_CALM_LOOKS):
             silent = 0 if await self._look(None) else silent + 1
-            if silent > self._case.quiet + 3:
+            # One that does not rest may be at work, with nothing to give yet.
+            if silent > (self._case.quiet + 3 if self._rests else _RESTLESS):
                 break
         await self._source.aclose()
 
