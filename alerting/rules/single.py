@@ -66,7 +66,7 @@ class SingleMention:
         found = self.look(mention)
         if found is None:
             return state, []
-        # A counter that moved on an old post is an edit too; whether it rang then is forgotten.
+        # Of an old post that is edited it is forgotten whether it rang.
         if state.knows(mention) or (event.change == "edited" and state.too_old(mention)):
             return state, []
         if isinstance(found, Reason):
