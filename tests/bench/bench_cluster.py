@@ -14,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,7 @@ BRANDS = 20
 PROCESSES = ("process", "alert", "index")
 READY = re.compile(r"probes and metrics at (\S+)")
 PATIENCE = 3_600
-MODEL_POSTS = 10_000
+MODEL_POSTS = 20_000
 
 
 @dataclass
@@ -89,6 +89,15 @@ def write_posts(path: Path, count: int, *, matching: float = 1.0) -> None:
             file.write(json.dumps(post | {"text": f"{post['text']} {number}"}, ensure_ascii=False) + "\n")
 
 
+def write_questions(path: Path, count: int) -> None:
+    """Write the same posts with the brand that each names: what the model is asked about them in the line."""
+    with path.open("w", encoding="utf-8") as file:
+        for number, post in enumerate(posts(count, brands=BRANDS)):
+            text = f"{post['text']} {number}"
+            brand = next(name for name in map(brand_name, range(BRANDS)) if name in text)
+            file.write(json.dumps({"text": text, "brand": brand}, ensure_ascii=False) + "\n")
+
+
 def settings(
     folder: Path, at: Servers, run: str, *, sources: str, receiver: str = "", brands: int = BRANDS, name: str = "all"
 ) -> Path:
@@ -143,11 +152,10 @@ def throughput(folder: Path, at: Servers, count: int, *, judging_on: Sequence[in
     write_posts(folder / "first.jsonl", 1)
     write_posts(folder / "posts.jsonl", count)
     with workers(folder, config, PROCESSES, model=model) as running:
-        if judging_on:
-            # Before it has any thread but its first.
-            psutil.Process(running["process"].running.pid).cpu_affinity(list(judging_on))
         for worker in running.values():
             await_ready(worker)
+        if judging_on:
+            _share_out(running, at, judging_on)
         starting, _ = _ingest(folder, first)
         _await_indexed(at, run, 1)
         watched = {verb: [psutil.Process(worker.running.pid)] for verb, worker in running.items()}
@@ -168,6 +176,19 @@ def throughput(folder: Path, at: Servers, count: int, *, judging_on: Sequence[in
         **{f"{name}_cpu_ms": round(1000 * seconds / count, 3) for name, seconds in sorted(spent.items())},
         **{f"{verb}_mb": round(size, 1) for verb, size in sorted(resident.items())},
     }
+
+
+def _share_out(running: Mapping[str, Worker], at: Servers, judging_on: Sequence[int]) -> None:
+    """Give these cores to `process`, and all others to everything else, if there are others."""
+    every = psutil.Process().cpu_affinity()
+    others = [core for core in every if core not in judging_on] or every
+    judging = psutil.Process(running["process"].running.pid)
+    rest = [psutil.Process(worker.running.pid) for verb, worker in running.items() if verb != "process"]
+    rest += [*family(at.kafka), *family(at.elastic)]
+    for cores, processes in ((list(judging_on), [judging]), (others, rest)):
+        for thread in (thread for process in processes for thread in process.threads()):
+            with suppress(psutil.NoSuchProcess):
+                psutil.Process(thread.id).cpu_affinity(cores)
 
 
 def family(server: KafkaServer | ElasticServer) -> list[psutil.Process]:
@@ -210,7 +231,7 @@ def judged_alone(folder: Path, count: int, cores: Sequence[int]) -> float:
     """Texts a second of `tocsin classify` on the same posts, with these cores; its start is not counted."""
     seconds = []
     for size in (1, count):
-        write_posts(folder / "texts.jsonl", size)
+        write_questions(folder / "texts.jsonl", size)
         started = time.perf_counter()
         command = [sys.executable, "-m", "tocsin.cli.main", "classify", "--threads", str(len(cores))]
         with (folder / "texts.jsonl").open("rb") as texts:
@@ -223,9 +244,10 @@ def judged_alone(folder: Path, count: int, cores: Sequence[int]) -> float:
 
 
 def with_model(folder: Path, at: Servers, cores: Sequence[int]) -> dict[str, float]:
-    """The whole line with the model on these cores, against `classify` alone on the same."""
-    alone = judged_alone(folder, MODEL_POSTS, cores)
+    """The whole line with the model on these cores, against `classify` alone on the same, before it and after it."""
+    before = judged_alone(folder, MODEL_POSTS // 2, cores)
     figures = throughput(folder, at, MODEL_POSTS, judging_on=cores)
+    alone = (before + judged_alone(folder, MODEL_POSTS // 2, cores)) / 2
     share = round(figures["posts_per_second"] / alone, 3)
     return figures | {"judging_cores": len(cores), "classify_alone": round(alone, 1), "of_that": share}
 

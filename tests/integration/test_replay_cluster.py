@@ -17,7 +17,7 @@ from tests.kit import cli
 from tests.kit.cluster import configuration
 from tests.kit.elastic import cluster_of
 from tests.kit.engine import START, record
-from tests.kit.processing import PostMemory, Topics, build_processor, received
+from tests.kit.processing import PostMemory, Topics, build_processor, dealt, received
 from tests.kit.services import ElasticServer, KafkaServer
 from tocsin.config.models import KafkaConfig
 from tocsin.runtimes.cluster.broker import Broker, Received
@@ -143,9 +143,9 @@ def test_what_is_known_already_is_processed_again_when_it_is_replayed() -> None:
     memory, topics = PostMemory(), Topics()
     processor = build_processor(memory, topics)
     value = encoded(record(1, "aurora bad"))
-    processor.deal(read([received(value, 0)]))
+    dealt(processor, read([received(value, 0)]))
     heard = len(topics.records)
-    processor.deal(read([received(value, 1)]))
+    dealt(processor, read([received(value, 1)]))
     assert len(topics.records) == heard
-    processor.deal(read([received(value, 2)._replace(key=AGAIN)]))
+    dealt(processor, read([received(value, 2)._replace(key=AGAIN)]))
     assert len(topics.records) == heard + 1

@@ -16,6 +16,7 @@ from storage.cluster import Known
 from tests.kit.engine import clock, stages
 from tocsin.metrics import Metrics
 from tocsin.runtimes.cluster.broker import Outgoing, Received
+from tocsin.runtimes.cluster.intake import Message
 from tocsin.runtimes.cluster.process import Processor, read
 from tocsin.runtimes.cluster.wire import POSTS, POSTS_DEAD, Heard, Reader, encode
 from tocsin.stages import Stage
@@ -164,4 +165,9 @@ def build_processor(
 def deal(processor: Processor, records: Sequence[Received], *, size: int = 4) -> list[bool]:
     """Deal with records, so many of their messages at a time."""
     messages = read(records)
-    return [one for at in range(0, len(messages), size) for one in processor.deal(messages[at : at + size])]
+    return [one for at in range(0, len(messages), size) for one in dealt(processor, messages[at : at + size])]
+
+
+def dealt(processor: Processor, messages: Sequence[Message]) -> list[bool]:
+    """Begin and settle."""
+    return processor.settle(processor.begin(messages))

@@ -24,7 +24,7 @@ from storage.sqlite import open_store
 from storage.store import MentionStore
 from tests.kit.elastic import cluster_of
 from tests.kit.engine import ACTS, BRANDS, build_engine, clock, played, stages
-from tests.kit.processing import Effect, Killed, killed_at
+from tests.kit.processing import Effect, Killed, dealt, killed_at
 from tests.kit.services import ElasticServer, KafkaServer
 from tocsin.config.models import KafkaConfig
 from tocsin.metrics import Metrics
@@ -229,7 +229,7 @@ class Line:
         while self._dealt_with < len(messages):
             some = messages[self._dealt_with : self._dealt_with + at_once]
             try:
-                self._processor.deal(some)
+                dealt(self._processor, some)
             except Killed:
                 self._dealt_with -= some[0].place
                 self._processor, at_once = self._new_processor(lives_on), afterwards

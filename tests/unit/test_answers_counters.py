@@ -17,7 +17,7 @@ from storage.cluster import Known
 from storage.memory import MemoryStore
 from storage.store import Commit
 from tests.kit.engine import START, build_engine, clock, record, recounted, stages
-from tests.kit.processing import PostMemory, Topics, build_processor, deal, packed
+from tests.kit.processing import PostMemory, Topics, build_processor, deal, dealt, packed
 from tests.kit.stores import at, correct, judged, mention, post, replied
 from tocsin.metrics import Metrics
 from tocsin.runtimes.cluster.process import read
@@ -240,7 +240,7 @@ def test_a_brand_is_told_of_posts_and_counters_in_the_order_in_which_they_stand(
     deal(processor, packed([old]))
     mixed = [record(2, "aurora too"), recounted(old, 9), record(3, "aurora as well")]
     (taken,) = packed(mixed, (3,))
-    processor.deal(read([taken._replace(offset=1)]))
+    dealt(processor, read([taken._replace(offset=1)]))
     places = [(one.origin.offset, one.origin.place) for one in topics.messages(MENTIONS, Heard)]
     assert places == [(0, 0), (1, 0), (1, 1), (1, 2)]
 

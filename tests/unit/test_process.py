@@ -10,7 +10,7 @@ from domain.errors import BrokerUnavailable, StoreError, StoreUnavailable
 from domain.post import Record
 from storage.cluster import Known, Origin
 from tests.kit.engine import clock, record
-from tests.kit.processing import PostMemory, Topics, broken, build_processor, deal, packed, received
+from tests.kit.processing import PostMemory, Topics, broken, build_processor, deal, dealt, packed, received
 from tocsin.metrics import Metrics
 from tocsin.runtimes.cluster.process import read
 from tocsin.runtimes.cluster.wire import AGAIN, MENTIONS, POSTS, Heard, backfill
@@ -61,7 +61,7 @@ def test_only_posts_that_named_a_brand_are_remembered() -> None:
 def test_messages_of_one_brand_share_a_record() -> None:
     around = Surroundings()
     taken = packed([record(number, "aurora") for number in range(6)], (3,))
-    around.processor.deal(read(taken))
+    dealt(around.processor, read(taken))
     assert len(around.topics.records) == 1
     assert [one.origin for one in around.heard()] == [Origin("posts-0.g1", at // 3, at % 3) for at in range(6)]
 
@@ -127,7 +127,7 @@ def test_a_dead_letter_that_is_replayed_is_dealt_with_although_its_post_is_known
     around = Surroundings()
     first, replayed = packed([record(1, "aurora")] * 2, (1,))
     replayed = replayed._replace(key=AGAIN)
-    around.processor.deal(read([first, replayed]))
+    dealt(around.processor, read([first, replayed]))
     deal(around.processor, [first, replayed])
     assert [change for _, _, change in around.told()] == ["new", "edited"]
 
@@ -240,7 +240,7 @@ def test_a_post_that_another_process_took_further_meanwhile_is_told_on_top_of_th
 
 def test_what_the_model_is_given_at_once_is_measured() -> None:
     around = Surroundings()
-    around.processor.deal(read(packed([record(number, "aurora") for number in range(7)], (7,))))
+    dealt(around.processor, read(packed([record(number, "aurora") for number in range(7)], (7,))))
     assert around.counted("judged_texts_sum") == {"": 7}
     assert around.counted("judge_seconds_count") == {"": 1}
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from random import Random
+from threading import Event
+from time import sleep
 from typing import NamedTuple
 
 import pytest
@@ -47,18 +49,21 @@ class Source:
 
 
 class Dealer:
-    """Notes what it is given. `answers` are raised, or say whether all of a batch is poison."""
+    """Notes what it is given to settle. `answers` are raised, or say whether all of a batch is poison."""
 
     def __init__(self, *answers: Exception | bool) -> None:
         self.answers = list(answers)
         self.batches: list[tuple[str, int]] = []
 
-    def deal(self, messages: Sequence[Message]) -> list[bool]:
-        self.batches.append((messages[0].record.topic, len(messages)))
+    def begin(self, messages: Sequence[Message]) -> Sequence[Message]:
+        return messages
+
+    def settle(self, begun: Sequence[Message]) -> list[bool]:
+        self.batches.append((begun[0].record.topic, len(begun)))
         answer = self.answers.pop(0) if self.answers else False
         if isinstance(answer, Exception):
             raise answer
-        return [answer] * len(messages)
+        return [answer] * len(begun)
 
 
 class AtOnce(Random):
@@ -94,10 +99,11 @@ def test_a_record_is_acknowledged_when_the_last_of_its_posts_is_dealt_with() -> 
     source.bring(HISTORY, 70, 10)
     turns = processing(source, dealer)
     source.now = 5.0
-    assert [(turns.turn(), list(source.acknowledged)) for _ in range(3)] == [
+    assert [(turns.turn(), list(source.acknowledged)) for _ in range(4)] == [
         (32, []),
         (32, []),
-        (16, [(HISTORY, 0), (HISTORY, 1)]),
+        (16, []),
+        (0, [(HISTORY, 0), (HISTORY, 1)]),
     ]
 
 
@@ -120,6 +126,7 @@ def test_a_live_post_waits_for_no_more_than_a_small_piece_of_history() -> None:
     turns.turn()
     source.bring(POSTS, 2)
     turns.turn()
+    turns.finish()
     assert dealer.batches == [(HISTORY, 32), (POSTS, 2)]
 
 
@@ -139,14 +146,15 @@ def test_while_a_server_is_away_the_same_posts_are_tried_again_and_nothing_is_ac
     seen: list[list[tuple[str, int]]] = []
     hold = Hold(Metrics(), random=AtOnce())
     turns = processing(source, dealer, hold)
-    deal = dealer.deal
+    settle = dealer.settle
 
-    def watched(messages: Sequence[Message]) -> list[bool]:
+    def watched(begun: Sequence[Message]) -> list[bool]:
         seen.append(list(source.acknowledged))
-        return deal(messages)
+        return settle(begun)
 
-    dealer.deal = watched  # type: ignore[method-assign]  # looked at from outside
+    dealer.settle = watched  # type: ignore[method-assign]  # looked at from outside
     assert turns.turn() == 3
+    turns.finish()
     assert dealer.batches == [(POSTS, 3)] * 3
     assert seen == [[], [], []]
     assert source.acknowledged == [(POSTS, 0)]
@@ -158,16 +166,72 @@ def test_told_to_end_while_a_server_is_away_it_acknowledges_nothing() -> None:
     source.bring(POSTS, 3)
     hold = Hold(Metrics(), random=AtOnce())
     hold.stop()
+    turns = processing(source, dealer, hold)
+    turns.turn()
     with pytest.raises(Stopped):
-        processing(source, dealer, hold).turn()
+        turns.turn()
+    turns.close()
     assert source.acknowledged == []
+
+
+def test_the_next_posts_are_worked_out_while_those_before_them_are_made_durable() -> None:
+    source, worked_out = Source(), Event()
+
+    class Slow(Dealer):
+        def settle(self, begun: Sequence[Message]) -> list[bool]:
+            assert worked_out.wait(30), "the next posts wait for these"
+            return super().settle(begun)
+
+        def begin(self, messages: Sequence[Message]) -> Sequence[Message]:
+            if len(messages) == 2:
+                worked_out.set()
+            return messages
+
+    turns = processing(source, dealer := Slow())
+    source.bring(POSTS, 3)
+    turns.turn()
+    source.waiting[POSTS] += [Held(one) for one in packed([record(number, "aurora") for number in (7, 8)], (2,))]
+    turns.turn()
+    turns.finish()
+    assert dealer.batches == [(POSTS, 3), (POSTS, 2)]
+    turns.close()
+
+
+def test_another_version_of_a_post_waits_until_the_one_before_it_is_durable() -> None:
+    source, steps = Source(), list[str]()
+
+    class Noting(Dealer):
+        def settle(self, begun: Sequence[Message]) -> list[bool]:
+            sleep(0.05)
+            steps.append(f"settled {len(begun)}")
+            return super().settle(begun)
+
+        def begin(self, messages: Sequence[Message]) -> Sequence[Message]:
+            steps.append(f"begun {len(messages)}")
+            return messages
+
+    turns = processing(source, Noting())
+    source.bring(POSTS, 3)
+    source.bring(POSTS, 2)
+    assert [turns.turn() for _ in range(3)] == [3, 2, 0]
+    assert steps == ["begun 3", "settled 3", "begun 2", "settled 2"]
+    turns.close()
+
+
+def test_what_is_under_way_at_the_end_is_still_acknowledged() -> None:
+    source = Source()
+    source.bring(POSTS, 3)
+    turns = processing(source, Dealer())
+    turns.turn()
+    turns.close()
+    assert source.acknowledged == [(POSTS, 0)]
 
 
 def test_a_flood_stops_the_line_after_what_became_dead_letters_is_acknowledged() -> None:
     source, dealer = Source(), Dealer(*[True] * 10)
     source.bring(POSTS, *[400] * 4)
     turns = processing(source, dealer)
-    assert [turns.turn(), turns.turn()] == [400, 400]
+    assert [turns.turn(), turns.turn(), turns.turn()] == [400, 400, 400]
     with pytest.raises(Flooded, match="1,000 messages in a row"):
         turns.turn()
     assert source.acknowledged == [(POSTS, 0), (POSTS, 1), (POSTS, 2)]

@@ -105,6 +105,14 @@ class _Turn(Struct):
     redelivered: int = 0
 
 
+class Begun(Struct):
+    """Messages on their way: the topic of each, what each is, and what they lead to until that is told."""
+
+    topics: list[str]
+    found: list[Arrival | DeadLetter]
+    turn: _Turn | None
+
+
 class Processor:
     """Leads posts through the simple stages and says what they change, once for every version of a post.
 
@@ -128,19 +136,34 @@ class Processor:
         self._memory, self._desk, self._producer = memory, desk, producer
         self._clock, self._metrics = clock, metrics
 
-    def deal(self, messages: Sequence[Message]) -> list[bool]:
-        """Deal with messages in their order; when this returns, all that they lead to is durable.
+    def begin(self, messages: Sequence[Message]) -> Begun:
+        """Work out what messages lead to, in their order; nothing is told or kept. Blocks. Raises StoreUnavailable.
 
-        Says of each whether it became a dead letter. Blocks. Raises BrokerUnavailable and StoreUnavailable: call it
-        again then with the same messages, however much of them was done.
+        What was begun before and concerns one of the same posts must be settled by then.
         """
         found = [self._arrival(message) for message in messages]
-        refused = self._pass_on([one for one in found if isinstance(one, Arrival)])
+        arrivals = [one for one in found if isinstance(one, Arrival)]
+        try:
+            turn = self._work_out(arrivals, self._memory.recall([one.id for one in arrivals]))
+        except (BrokerUnavailable, StoreUnavailable):
+            raise
+        except Exception:  # noqa: BLE001  # poison among them: `settle` seeks it out
+            turn = None
+        return Begun([message.record.topic for message in messages], found, turn)
+
+    def settle(self, begun: Begun) -> list[bool]:
+        """When this returns, all that they lead to is durable. Says of each message whether it became a dead letter.
+
+        What was begun first is settled first. Blocks. Raises BrokerUnavailable and StoreUnavailable: call it again
+        then, however much of it was done.
+        """
+        turn, begun.turn = begun.turn, None
+        refused = self._pass_on([one for one in begun.found if isinstance(one, Arrival)], turn)
         # After what may have to be tried again for a long time: each letter once.
-        self._publish(_Turn(letters=[one for one in found if isinstance(one, DeadLetter)]))
-        self._metrics.batch_posts.observe(len(messages))
-        _count(self._metrics.consumed, (message.record.topic for message in messages))
-        return [isinstance(one, DeadLetter) or one.origin in refused for one in found]
+        self._publish(_Turn(letters=[one for one in begun.found if isinstance(one, DeadLetter)]))
+        self._metrics.batch_posts.observe(len(begun.topics))
+        _count(self._metrics.consumed, begun.topics)
+        return [isinstance(one, DeadLetter) or one.origin in refused for one in begun.found]
 
     def _arrival(self, message: Message) -> Arrival | DeadLetter:
         record, found = message.record, message.value
@@ -153,10 +176,10 @@ class Processor:
         origin = Origin(line, record.offset, message.place)
         return Arrival(record.topic, origin, stamped(found), found.post.id, record.key == AGAIN)
 
-    def _pass_on(self, arrivals: list[Arrival]) -> set[Origin]:
+    def _pass_on(self, arrivals: list[Arrival], turn: _Turn | None = None) -> set[Origin]:
         """Return the origins of those that were refused. What breaks the whole is sought out by halves."""
         try:
-            return self._through(arrivals)
+            return self._through(arrivals, turn)
         except (BrokerUnavailable, StoreUnavailable):
             raise
         except Exception as error:  # noqa: BLE001  # poison must not stop its partition; it is kept with its reason
@@ -169,10 +192,10 @@ class Processor:
         self._publish(_Turn(letters=[letter_of(arrival.record, STAGE, error, at=self._clock())]))
         return {arrival.origin}
 
-    def _through(self, arrivals: list[Arrival]) -> set[Origin]:
+    def _through(self, arrivals: list[Arrival], begun: _Turn | None) -> set[Origin]:
         refused: set[Origin] = set()
         while arrivals:
-            turn = self._work_out(arrivals, self._memory.recall([one.id for one in arrivals]))
+            turn, begun = begun or self._work_out(arrivals, self._memory.recall([one.id for one in arrivals])), None
             self._publish(turn)
             answered = self._desk.answer(turn.acts) if turn.acts else []
             behind = set(self._memory.remember(turn.known)) if turn.known else set()

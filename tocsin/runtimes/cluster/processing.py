@@ -1,15 +1,21 @@
-"""The turns of `tocsin process`: live posts as they come, history in small pieces only while nothing live comes."""
+"""The turns of `tocsin process`: live posts as they come, history in small pieces only while nothing live comes.
+
+Kafka and Elasticsearch take in what the posts before led to while the model judges the next ones.
+"""
 
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
+from domain.post import Record
 from tocsin.runtimes.cluster.flood import FloodGuard
-from tocsin.runtimes.cluster.hold import Flooded, Hold
+from tocsin.runtimes.cluster.hold import Flooded, Hold, Stopped
 from tocsin.runtimes.cluster.intake import Message
 from tocsin.runtimes.cluster.process import read
 from tocsin.runtimes.cluster.wire import POSTS, backfill
@@ -43,8 +49,12 @@ class Source(Protocol):
 class Dealer(Protocol):
     """What deals with posts: `process.Processor`."""
 
-    def deal(self, messages: Sequence[Message]) -> list[bool]:
-        """Deal with messages; say of each whether it became a dead letter."""
+    def begin(self, messages: Sequence[Message]) -> Any:
+        """Work out what messages lead to, once what concerns the same posts is settled."""
+        ...
+
+    def settle(self, begun: Any) -> list[bool]:
+        """Make it durable; say of each message whether it became a dead letter. On a thread beside."""
         ...
 
 
@@ -53,6 +63,14 @@ class _Waiting(NamedTuple):
 
     message: Message
     ends: Any
+
+
+class _UnderWay(NamedTuple):
+    """Messages that are being settled, and the ids of their posts."""
+
+    batch: list[_Waiting]
+    posts: set[str]
+    refused: Future[list[bool]]
 
 
 @dataclass
@@ -85,15 +103,20 @@ class Processing:
         self._history: deque[_Waiting] = deque()
         self._live_at = seconds()
         self._busy = False
+        self._aside = ThreadPoolExecutor(1, "tocsin-settle")
+        self._under_way: _UnderWay | None = None
 
     def turn(self) -> int:
-        """Deal with some posts; return how many. Raises Stopped, and Flooded when nothing but poison comes."""
+        """Deal with some posts; return how many. Raises Stopped, and Flooded when nothing but poison comes.
+
+        They are durable, and their records acknowledged, by the end of the next turn.
+        """
         self._fill(self._live, POSTS, enough=_MOST, seconds=0.0 if self._busy else _PATIENCE)
         if self._live:
             self._live_at = self._seconds()
             done = self._deal(self._live, _MOST)
         elif self._seconds() - self._live_at < _CALM:
-            done = 0
+            done = self._deal(self._live, 0)
         else:
             self._fill(self._history, HISTORY, enough=_LITTLE, seconds=0.0)
             done = self._deal(self._history, _LITTLE)
@@ -101,10 +124,14 @@ class Processing:
         return done
 
     def finish(self) -> None:
-        """Nothing is held back here."""
+        """Wait until what is under way is durable."""
+        self._settle()
 
     def close(self) -> None:
-        """Let go."""
+        """Let go. What is under way and not held up is still acknowledged."""
+        with suppress(Stopped, Flooded):
+            self._settle()
+        self._aside.shutdown()
         self._close()
 
     def _fill(self, waiting: deque[_Waiting], topic: str, *, enough: int, seconds: float) -> None:
@@ -117,15 +144,30 @@ class Processing:
 
     def _deal(self, waiting: deque[_Waiting], most: int) -> int:
         batch = [waiting.popleft() for _ in range(min(most, len(waiting)))]
+        posts = {one.message.value.post.id for one in batch if isinstance(one.message.value, Record)}
+        if not batch or (self._under_way and not posts.isdisjoint(self._under_way.posts)):
+            self._settle()
         if not batch:
-            self.oldest = None
             return 0
-        self.oldest = batch[0].message.record.at if waiting is self._live else None
-        refused = self._hold.until(partial(self._processor.deal, [one.message for one in batch]))
-        self._source.acknowledge([one.ends for one in batch if one.ends is not None])
-        self.tally.posts += len(batch)
+        at = batch[0].message.record.at if waiting is self._live else None
+        self.oldest = self.oldest or at
+        begun = self._hold.until(partial(self._processor.begin, [one.message for one in batch]))
+        self._settle()
+        self.oldest = at
+        settling = self._aside.submit(self._hold.until, partial(self._processor.settle, begun))
+        self._under_way = _UnderWay(batch, posts, settling)
+        return len(batch)
+
+    def _settle(self) -> None:
+        """Wait for what is under way, and acknowledge it."""
+        under_way, self._under_way = self._under_way, None
+        if under_way is None:
+            return
+        refused = under_way.refused.result()
+        self.oldest = None
+        self._source.acknowledge([one.ends for one in under_way.batch if one.ends is not None])
+        self.tally.posts += len(refused)
         self.tally.dead_letters += sum(refused)
         self._guard.note(refused)
         if self._guard.seen:
             raise Flooded(self._guard.seen)
-        return len(batch)
