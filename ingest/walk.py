@@ -4,18 +4,18 @@ A forum lists what was written newest first. Each look walks down one or more su
 and then further down, to find edits, counters and deletions of what it gave.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.dead_letter import DeadLetter
-from domain.errors import RetryLater, SourceMisconfigured
+from domain.errors import SourceMisconfigured
 from domain.post import Record
 from ingest import relook
-from ingest.cursors import read_cursor, write_cursor
+from ingest.cursors import read_cursor
+from ingest.listing import MOST_ASKED, Known, Listing, Slice, ask_for, in_steps, written
 from ingest.recent import Recent, deletion, horizon, news, remembered
 from ingest.source import Page
 
@@ -23,77 +23,8 @@ MOST_REMEMBERED = 2_000
 OVERLAP = 120
 """Seconds that a look goes behind the newest post of the last one: clocks and indexes are not exact."""
 
-_MOST_STEPS = 4
-_MOST_ASKED = 20
 _MOST_AGAIN = 200
 _MOST_REFUSED = 500
-
-
-class Known(Struct, frozen=True, array_like=True):
-    """Where a post was found, how the network is asked for it alone, and its order there: higher is newer."""
-
-    target: str
-    ask: str
-    order: int = 0
-
-
-class Lead(Struct, frozen=True):
-    """A post that was found and has yet to be asked for, written at `at` (unix seconds)."""
-
-    native_id: str
-    known: Known
-    at: int
-
-
-class Slice(Struct, frozen=True, kw_only=True):
-    """One page of a listing.
-
-    `beyond` is told if the walk goes on behind this page: that something there is left out. `known` says by native id
-    how each record is asked for alone, `gone` are posts that the page says are deleted. `oldest` and `newest` are
-    times (unix seconds) of those that are not pinned, None where the page has none; `low` is the lowest order that
-    the page reached. `place` is where the listing goes on, empty at its end.
-    """
-
-    records: list[Record] = []
-    letters: list[DeadLetter] = []
-    beyond: list[DeadLetter] = []
-    leads: list[Lead] = []
-    known: dict[str, Known] = {}
-    gone: list[str] = []
-    oldest: int | None = None
-    newest: int | None = None
-    low: int | None = None
-    place: str = ""
-
-
-class Listing(Protocol):
-    """What a network has to offer for being walked."""
-
-    @property
-    def network(self) -> str:
-        """Of its posts."""
-        ...
-
-    @property
-    def targets(self) -> Sequence[str]:
-        """The names of its listings."""
-        ...
-
-    @property
-    def covers(self) -> bool:
-        """Whether a page shows all that was written between its first and its last post, as it is now."""
-        ...
-
-    async def page(self, target: str, place: str, known: Mapping[str, Known]) -> Slice:
-        """Bring the page at a place (empty: the newest); raises SourceError."""
-        ...
-
-    async def one(self, known: Known) -> Record | DeadLetter | None:
-        """Ask for one post; None when the network says that it is gone.
-
-        Raises SourceError, or KeyError when the network does not tell.
-        """
-        ...
 
 
 class Walk(Struct):
@@ -126,25 +57,6 @@ class Progress(Struct):
     asking: dict[str, Known] = {}
     again: dict[str, Known] = {}
     walk: Walk | None = None
-
-
-P = TypeVar("P", bound=Struct)
-
-
-async def in_steps(at: P, step: Callable[[P], Awaitable[tuple[Page, P]]]) -> Page:
-    """Take steps until one brings something or asks for rest, a few at most.
-
-    What was reached is kept when a later step fails for now: the next call meets the failure again, if it still is.
-    """
-    page, at = await step(at)
-    for _ in range(_MOST_STEPS):
-        if page.records or page.dead_letters or page.troubles or page.wait or page.exhausted:
-            break
-        try:
-            page, at = await step(at)
-        except RetryLater:
-            break
-    return replace(page, cursor=write_cursor(at))
 
 
 class Walker:
@@ -205,8 +117,8 @@ class Walker:
     def _take(self, found: Slice, at: Progress, walk: Walk, now: datetime) -> tuple[Page, Progress]:
         """Give what is new in a page, and go on to the next one or the next target."""
         unix, target = int(now.timestamp()), walk.left[0]
-        told = [one for one in found.records if one.post.native_id in at.recent or _written(one) >= walk.until]
-        records = sorted(news(told, at.recent), key=_written)
+        told = [one for one in found.records if one.post.native_id in at.recent or written(one) >= walk.until]
+        records = sorted(news(told, at.recent), key=written)
         records += [self._gone(one, now) for one in found.gone if one in at.recent]
         goes_on = bool(found.place) and (found.oldest is None or found.oldest >= walk.until)
         told_of = [*found.letters, *(found.beyond if goes_on else ())]
@@ -252,7 +164,7 @@ class Walker:
                 since = now - walk.hours * 3_600
                 young = sorted(((seen.at, one) for one, seen in at.recent.items() if seen.at >= since), reverse=True)
                 again = {one: at.known[one] for _, one in young[:_MOST_AGAIN] if one in at.known}
-        few = dict(list(again.items())[:_MOST_ASKED])
+        few = dict(list(again.items())[:MOST_ASKED])
         rest = {one: how for one, how in again.items() if one not in few}
         return replace(at, looked=looked, asking={**at.asking, **few}, again=rest)
 
@@ -283,7 +195,7 @@ class Walker:
                 letters += [] if native_id in at.refused else [found]
             elif found is None and native_id in at.recent:
                 records.append(self._gone(native_id, now))
-        records = sorted(news(records, at.recent), key=_written)
+        records = sorted(news(records, at.recent), key=written)
         after = self._remember(at, records, known, refused, now)
         after.asking = {one: how for one, how in at.asking.items() if one not in asked}
         return Page(records=records, dead_letters=letters, cursor=b""), after
@@ -308,99 +220,3 @@ class Walker:
 
     def _gone(self, native_id: str, now: datetime) -> Record:
         return deletion(self._listing.network, native_id, source=self._name, at=now)
-
-
-class Untold(Struct, frozen=True):
-    """The network does not say whether a post is there."""
-
-
-async def ask_for(listing: Listing, wanted: Mapping[str, Known]) -> dict[str, Record | DeadLetter | Untold | None]:
-    """Ask for the first few, one by one; those before a failure count. None are gone."""
-    told: dict[str, Record | DeadLetter | Untold | None] = {}
-    for native_id, how in list(wanted.items())[:_MOST_ASKED]:
-        try:
-            told[native_id] = await listing.one(how)
-        except KeyError:
-            told[native_id] = Untold()
-        except RetryLater:
-            if not told:
-                raise
-            break
-    return told
-
-
-class Past(Struct):
-    """How far history was read: the targets that are left (None: all) and the place in the first of them."""
-
-    left: list[str] | None = None
-    place: str = ""
-    asking: dict[str, Known] = {}
-
-
-class History:
-    """A source of what was written since a date, newest first, target by target; it ends by itself."""
-
-    finite = True
-
-    def __init__(self, listing: Listing, *, name: str, since: datetime, check: Callable[[], Awaitable[str]]) -> None:
-        self.name = name
-        self._listing, self._since, self._check = listing, int(since.timestamp()), check
-
-    async def fetch(self, cursor: bytes | None) -> Page:
-        """Bring the next page that holds anything; exhausted with the last one of the last target."""
-        return await in_steps(read_cursor(cursor, Past, source=self.name), self._step)
-
-    async def _step(self, at: Past) -> tuple[Page, Past]:
-        if at.asking:
-            return await self._ask(at)
-        left = list(self._listing.targets) if at.left is None else at.left
-        left = [target for target in left if target in self._listing.targets]
-        if not left:
-            return Page(records=[], cursor=b"", exhausted=True), Past(left=[])
-        troubles = []
-        try:
-            found = await self._listing.page(left[0], at.place, {})
-        except SourceMisconfigured as error:
-            if len(self._listing.targets) == 1:
-                raise
-            found, troubles = Slice(), [str(error)]
-        over = not found.place or (found.oldest is not None and found.oldest < self._since)
-        after = Past(
-            left=left[1:] if over else left,
-            place="" if over else found.place,
-            asking={lead.native_id: lead.known for lead in found.leads if lead.at >= self._since},
-        )
-        page = Page(
-            records=sorted((one for one in found.records if _written(one) >= self._since), key=_written),
-            dead_letters=[*found.letters, *(() if over else found.beyond)],
-            cursor=b"",
-            exhausted=not (after.left or after.asking),
-            troubles=troubles,
-        )
-        return page, after
-
-    async def committed(self, cursor: bytes) -> None:
-        """Nobody waits for it: a forum is read, it does not deliver."""
-
-    async def check(self) -> str:
-        """Say what the live source says."""
-        return await self._check()
-
-    async def aclose(self) -> None:
-        """Nothing is held: the client belongs to the application."""
-
-    async def _ask(self, at: Past) -> tuple[Page, Past]:
-        asked = await ask_for(self._listing, at.asking)
-        read = list(asked.values())
-        after = replace(at, asking={one: how for one, how in at.asking.items() if one not in asked})
-        page = Page(
-            records=sorted((one for one in read if isinstance(one, Record)), key=_written),
-            dead_letters=[one for one in read if isinstance(one, DeadLetter)],
-            cursor=b"",
-            exhausted=not (after.left or after.asking),
-        )
-        return page, after
-
-
-def _written(record: Record) -> int:
-    return int(record.post.created_at.timestamp())

@@ -1,12 +1,13 @@
 """Reviews of the App Store to posts: entries of the public feed, and resources of App Store Connect."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from domain.dead_letter import RAW_LIMIT, DeadLetter
-from domain.errors import RetryLater
+from domain.errors import Refused, RetryLater
 from domain.ids import stable_id
 from domain.post import Author, Engagement, Post, Record
 from ingest.lenient import UNREADABLE, decode
@@ -121,26 +122,22 @@ def read_entry(raw: bytes, app: str, country: str, *, source: str, at: datetime)
         written = datetime.fromisoformat(entry.updated.label).astimezone(UTC)
     except (*UNREADABLE, ValueError, OverflowError) as error:
         return [_refused("bad_review", f"not a review of the feed: {error}", raw, where, source=source, at=at)]
-    title, text = typed(entry.title.label), typed(entry.content.label)
-    if not (entry.id.label and (title or text)):
-        return [_refused("no_text", "the review has no id or nothing to read", raw, where, source=source, at=at)]
-    name, stars = clean(entry.author.name.label), _stars(count(entry.rating.label) if entry.rating else None)
-    post = Post(
-        network=NETWORK,
-        native_id=clean(entry.id.label),
-        version=stable_id(title, text, str(stars)),
-        title=title,
-        text=text,
-        created_at=written,
-        collected_at=at,
-        source=source,
-        kind="review",
-        url=f"{SITE}/{country}/app/id{app}?see-all=reviews",
-        author=Author(name=name, url=link(clean(entry.author.uri.label))),
-        engagement=Engagement(likes=count(entry.votes.label) if entry.votes else None, as_of=at),
-        addressed=f"{NETWORK}:{app}",
-        rating=stars,
-    )
+    try:
+        post = _post(
+            app,
+            entry.id.label,
+            title=entry.title.label,
+            text=entry.content.label,
+            stars=count(entry.rating.label) if entry.rating else None,
+            source=source,
+            at=at,
+            created_at=written,
+            url=f"{SITE}/{country}/app/id{app}?see-all=reviews",
+            author=Author(name=clean(entry.author.name.label), url=link(clean(entry.author.uri.label))),
+            engagement=Engagement(likes=count(entry.votes.label) if entry.votes else None, as_of=at),
+        )
+    except Refused as error:
+        return [_refused(error.reason, error.detail, raw, where, source=source, at=at)]
     return [Record(post=post, raw=raw[:RAW_LIMIT])]
 
 
@@ -181,25 +178,21 @@ def read_pair(raw: bytes, app: str, *, source: str, at: datetime) -> Read:
         written = said.created_date.astimezone(UTC)
     except (*UNREADABLE, ValueError, OverflowError) as error:
         return [_refused("bad_review", f"not a review of App Store Connect: {error}", raw, app, source=source, at=at)]
-    title, text = typed(said.title or ""), typed(said.body or "")
-    if not (pair.review.id and (title or text)):
-        return [_refused("no_text", "the review has no id or nothing to read", raw, app, source=source, at=at)]
-    stars = _stars(said.rating)
-    post = Post(
-        network=NETWORK,
-        native_id=clean(pair.review.id),
-        version=stable_id(title, text, str(stars)),
-        title=title,
-        text=text,
-        created_at=written,
-        collected_at=at,
-        source=source,
-        kind="review",
-        url=f"{SITE}/app/id{app}?see-all=reviews",
-        author=Author(name=clean(said.reviewer_nickname or "")),
-        addressed=f"{NETWORK}:{app}",
-        rating=stars,
-    )
+    try:
+        post = _post(
+            app,
+            pair.review.id,
+            title=said.title or "",
+            text=said.body or "",
+            stars=said.rating,
+            source=source,
+            at=at,
+            created_at=written,
+            url=f"{SITE}/app/id{app}?see-all=reviews",
+            author=Author(name=clean(said.reviewer_nickname or "")),
+        )
+    except Refused as error:
+        return [_refused(error.reason, error.detail, raw, app, source=source, at=at)]
     records: Read = [Record(post=post, raw=raw[:RAW_LIMIT])]
     answer = pair.response.attributes if pair.response else _Attributes()
     words, replied = typed(answer.response_body or ""), answer.last_modified_date
@@ -216,8 +209,27 @@ def _resource(raw: msgspec.Raw) -> _Resource | None:
         return None
 
 
-def _stars(number: int | None) -> int | None:
-    return number if number is not None and 1 <= number <= _MOST_STARS else None
+def _post(
+    app: str, number: str, *, title: str, text: str, stars: int | None, source: str, at: datetime, **told: Any
+) -> Post:
+    """Raises Refused where nobody could read anything."""
+    title, text = typed(title), typed(text)
+    if not (number and (title or text)):
+        raise Refused("no_text", "the review has no id or nothing to read")
+    rating = stars if stars is not None and 1 <= stars <= _MOST_STARS else None
+    return Post(
+        network=NETWORK,
+        native_id=clean(number),
+        version=stable_id(title, text, str(rating)),
+        title=title,
+        text=text,
+        collected_at=at,
+        source=source,
+        kind="review",
+        addressed=f"{NETWORK}:{app}",
+        rating=rating,
+        **told,
+    )
 
 
 def _refused(reason: str, detail: str, raw: bytes, where: str, *, source: str, at: datetime) -> DeadLetter:

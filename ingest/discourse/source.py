@@ -12,10 +12,12 @@ from ingest.ago import ago
 from ingest.discourse.api import Forum, Numbered
 from ingest.discourse.config import Config
 from ingest.discourse.parse import Gone, Place, Read, Silent, read_hit, read_post
+from ingest.history import History
 from ingest.http import PoliteClient
 from ingest.lenient import UNREADABLE, decode
+from ingest.listing import Known, Lead, Slice
 from ingest.source import Page, Source
-from ingest.walk import History, Known, Lead, Slice, Walker
+from ingest.walk import Walker
 
 STRIDE = 50
 """Ids that one answer reaches back: older forums look no further, whatever is deleted or private among them."""

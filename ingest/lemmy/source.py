@@ -11,12 +11,14 @@ from domain.dead_letter import DeadLetter
 from domain.errors import SourceMisconfigured
 from domain.post import Origin, Record
 from domain.query.phrases import phrases
+from ingest.history import History
 from ingest.http import PoliteClient
 from ingest.lemmy.api import SEARCH, Instance
 from ingest.lemmy.config import Config
 from ingest.lemmy.parse import Kind, Read, parent_of, read_view
+from ingest.listing import Known, Slice
 from ingest.source import Page, Source
-from ingest.walk import History, Known, Slice, Walker
+from ingest.walk import Walker
 
 MOST_PARENTS = 5_000
 """Addresses of comments kept, to name what a comment answers."""

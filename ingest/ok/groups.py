@@ -11,6 +11,7 @@ from domain.post import Record
 from ingest import relook
 from ingest.cursors import read_cursor
 from ingest.http import PoliteClient
+from ingest.listing import in_steps
 from ingest.ok.api import BadParam, Caller, Denied
 from ingest.ok.config import Config
 from ingest.ok.history import OkHistory
@@ -18,7 +19,6 @@ from ingest.ok.parse import Comment, Context, Group, Topic, read_comment, read_t
 from ingest.ok.progress import Heard, Progress, Reading, Walk, talk_of, topic_of
 from ingest.recent import deletion, news
 from ingest.source import Page, Source
-from ingest.walk import in_steps
 
 OVERLAP = 120
 """Seconds that a look goes behind the newest post of the last one."""

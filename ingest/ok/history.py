@@ -10,10 +10,10 @@ from domain.dead_letter import DeadLetter
 from domain.errors import SourceError, SourceMisconfigured, SourceStopped
 from domain.post import Record
 from ingest.cursors import read_cursor
+from ingest.listing import in_steps
 from ingest.ok.api import BadParam, Caller, Denied
 from ingest.ok.parse import Context, Group, Talk, Topic, read_comment, read_topic
 from ingest.source import Page
-from ingest.walk import in_steps
 
 
 class Past(Struct, frozen=True):

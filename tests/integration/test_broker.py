@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
@@ -25,18 +25,6 @@ from tocsin.runtimes.cluster.broker import (
     Received,
     partition_of,
 )
-
-
-@pytest.fixture
-def settings(kafka: KafkaServer, topic_prefix: str) -> KafkaConfig:
-    return KafkaConfig(servers=(kafka.address,), prefix=topic_prefix, partitions=4)
-
-
-@pytest.fixture
-def broker(settings: KafkaConfig) -> Iterator[Broker]:
-    with closing(Broker(settings)) as broker:
-        broker.create()
-        yield broker
 
 
 def numbered(first: int, last: int, *, topic: str = "posts") -> list[Outgoing]:

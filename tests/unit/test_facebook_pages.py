@@ -3,19 +3,19 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import islice
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from domain.errors import SourceMisconfigured
-from domain.post import Post, Record
+from domain.post import Record
 from ingest.facebook import Config
 from ingest.facebook.pages import pages_source
 from ingest.graph.looking import LookingSource
 from ingest.http import PoliteClient
 from tests.kit.cases_facebook import POLLED
-from tests.kit.ingest import NOON, Clock, Harvest, Rig, harvest, polite_client
+from tests.kit.facebook_looking import Looking
+from tests.kit.ingest import NOON, Clock, Rig, harvest, polite_client
 from tests.kit.scripted_http import ScriptedServer
 from tests.networks.facebook import PAGE, PAGE_TOKEN, Facebook, Thing, minutes_ago
 from tests.networks.graph import APP_SECRET, GONE, error
@@ -41,28 +41,6 @@ def network(server: ScriptedServer) -> Facebook:
         Thing("1_2", "We are looking for it", minutes_ago(40), by=PAGE, under=f"{PAGE}_1", answers="1_1"),
     ]
     return network
-
-
-class Looking:
-    """A source, its clock and its cursor."""
-
-    def __init__(self, network: Facebook, client: PoliteClient, clock: Clock, **other: Any) -> None:
-        self.network, self.clock = network, clock
-        config = Config.model_validate({**POLLED, "api": network.server.url, "calls_per_hour": 1_000_000, **other})
-        self.rig = Rig(make=lambda: pages_source(config, client=client, clock=clock), clock=clock, expected=set())
-        self.cursor: bytes | None = None
-
-    async def all(self, *, after: float = 0) -> Harvest:
-        """Everything that is news after so many seconds, by a fresh object."""
-        self.clock.advance(after)
-        source = self.rig.make()
-        found = await harvest(self.rig, source, self.cursor)
-        self.cursor = found.cursors[-1]
-        return found
-
-    async def posts(self, *, after: float = 0) -> dict[str, Post]:
-        """The same by id."""
-        return {post.native_id: post for post in (await self.all(after=after)).posts}
 
 
 @pytest.fixture
