@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from domain.dead_letter import RAW_LIMIT, DeadLetter
+from domain.dead_letter import RAW_LIMIT
 from ingest.deliveries import COMMIT_WAIT, IDLE_WAIT
 from ingest.facebook.config import Config
 from ingest.facebook.pages import COMMENT_FIELDS, POST_FIELDS, RIGHTS, meet
@@ -21,8 +21,8 @@ from ingest.facebook.parse import (
 )
 from ingest.graph.answers import NotAllowed, ObjectGone, decode
 from ingest.graph.api import Graph, segment
-from ingest.graph.inbox import Entry, InboxSource, Outcome
-from ingest.graph.messages import read_message
+from ingest.graph.changes import Told
+from ingest.graph.inbox import InboxSource, Outcome
 from ingest.graph.tokens import TokenWatch
 from ingest.graph.wall import Place, Reading
 from ingest.graph.words import moment
@@ -68,62 +68,37 @@ class Unread(Struct, frozen=True):
     under: str = ""
 
 
-class PageChanges:
-    """See `ingest.graph.inbox.Changes`. `graph` is None without a token: then pages are known by their numbers."""
+class PageChanges(Told[Unread]):
+    """See `ingest.graph.changes`. `graph` is None without a token: then pages are known by their numbers."""
 
-    object = "page"
+    object, network = "page", NETWORK
 
     def __init__(self, source: str, graph: Graph | None, *, clock: Callable[[], datetime]) -> None:
-        self._source, self._graph, self._clock = source, graph, clock
-        self._met: dict[str, Place] = {}
+        super().__init__(source, clock=clock)
+        self._graph = graph
 
-    async def read(self, entry: Entry) -> list[Outcome]:
-        """Read all changes of one page."""
-        place = await self._place(clean(str(entry.id)))
-        outcomes: list[Outcome | None] = []
-        for change in entry.changes:
-            raw = bytes(change.value)
-            found = read_change(raw, self._reading(place, change.field), said_at=entry.time)
-            outcomes.append(await self._asked(found, place) if isinstance(found, Unread) else found)
-        messages = self._reading(place, "messages")
-        outcomes += [read_message(bytes(raw), messages) for raw in entry.messaging]
-        return [one for one in outcomes if one is not None]
+    def change(self, raw: bytes, reading: Reading, *, said_at: float) -> Outcome | Unread | None:
+        """Read the value of a change."""
+        return read_change(raw, reading, said_at=said_at)
 
-    def reread(self, letter: DeadLetter) -> Outcome:
-        """Read a change or a message of a dead letter again."""
-        number, handle, field, *_ = [*letter.where.split(), "", "", ""]
-        place = Place(network=NETWORK, id=number, handle="" if handle == "-" else handle)
-        reading = Reading(place=place, edge=field, source=letter.source, at=letter.at)
-        if field == "messages":
-            return read_message(letter.raw, reading) or letter
-        found = read_change(letter.raw, reading, said_at=letter.at.timestamp())
-        return letter if found is None or isinstance(found, Unread) else found
+    async def meet(self, number: str) -> Place:
+        """Ask who a page is."""
+        if self._graph is None:
+            return Place(network=NETWORK, id=number)
+        return await meet(self._graph, number, ask="id,name,username,followers_count")
 
-    async def _place(self, number: str) -> Place:
-        """Say who a page is; what cannot be asked for is known by its number."""
-        known = self._met.get(number)
-        if known is None and self._graph is not None:
-            try:
-                known = await meet(self._graph, number, ask="id,name,username,followers_count")
-            except (ObjectGone, NotAllowed):
-                known = None
-        self._met[number] = known or Place(network=NETWORK, id=number)
-        return self._met[number]
-
-    async def _asked(self, unread: Unread, place: Place) -> Outcome | None:
+    async def asked(self, told: Unread, place: Place) -> Outcome | None:
+        """Ask for a post or a comment."""
         if self._graph is None:
             return None
-        fields = COMMENT_FIELDS if unread.under else POST_FIELDS
+        fields = COMMENT_FIELDS if told.under else POST_FIELDS
         try:
-            body = await self._graph.get_raw(segment(unread.id), {"fields": fields})
+            body = await self._graph.get_raw(segment(told.id), {"fields": fields})
         except (ObjectGone, NotAllowed):
             return None
-        reading = self._reading(place, f"comments {unread.under}" if unread.under else "feed")
-        found = read_comment(body, reading, under=unread.under) if unread.under else read_post(body, reading)
+        reading = self.reading(place, f"comments {told.under}" if told.under else "feed")
+        found = read_comment(body, reading, under=told.under) if told.under else read_post(body, reading)
         return found.outcome
-
-    def _reading(self, place: Place, edge: str) -> Reading:
-        return Reading(place=place, edge=edge, source=self._source, at=self._clock())
 
 
 def read_change(raw: bytes, reading: Reading, *, said_at: float) -> Outcome | Unread | None:

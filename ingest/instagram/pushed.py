@@ -16,8 +16,8 @@ from domain.post import Record
 from ingest.deliveries import COMMIT_WAIT, IDLE_WAIT
 from ingest.graph.answers import NotAllowed, ObjectGone, decode
 from ingest.graph.api import Graph, segment
-from ingest.graph.inbox import Entry, InboxSource, Outcome
-from ingest.graph.messages import read_message
+from ingest.graph.changes import Told
+from ingest.graph.inbox import InboxSource, Outcome
 from ingest.graph.tokens import TokenWatch
 from ingest.graph.wall import Place, Reading
 from ingest.graph.words import moment
@@ -25,7 +25,6 @@ from ingest.http import PoliteClient
 from ingest.instagram.config import Config
 from ingest.instagram.media import MEDIA_FIELDS, RIGHTS, meet
 from ingest.instagram.parse import NETWORK, Person, Written, read_comment, read_media, record
-from ingest.markup import clean
 
 _COMMENTS = frozenset({"comments", "live_comments"})
 _MENTIONED_COMMENT = "id,text,timestamp,like_count,media{id,permalink}"
@@ -56,54 +55,31 @@ class _Answer(Struct):
     mentioned_comment: msgspec.Raw = msgspec.Raw()
 
 
-class AccountChanges:
-    """See `ingest.graph.inbox.Changes`."""
+class AccountChanges(Told[Mention]):
+    """See `ingest.graph.changes`."""
 
-    object = "instagram"
+    object, network = "instagram", NETWORK
 
     def __init__(self, source: str, graph: Graph, *, clock: Callable[[], datetime]) -> None:
-        self._source, self._graph, self._clock = source, graph, clock
-        self._met: dict[str, Place] = {}
+        super().__init__(source, clock=clock)
+        self._graph = graph
         self._mentions: dict[tuple[str, Mention], Outcome | None] = {}
         self._asking = asyncio.Lock()
 
-    async def read(self, entry: Entry) -> list[Outcome]:
-        """Read all changes of one account."""
-        place = await self._place(clean(str(entry.id)))
-        outcomes: list[Outcome | None] = []
-        for change in entry.changes:
-            found = read_change(bytes(change.value), self._reading(place, change.field), said_at=entry.time)
-            outcomes.append(await self._mentioned(found, place) if isinstance(found, Mention) else found)
-        messages = self._reading(place, "messages")
-        outcomes += [read_message(bytes(raw), messages) for raw in entry.messaging]
-        return [one for one in outcomes if one is not None]
+    def change(self, raw: bytes, reading: Reading, *, said_at: float) -> Outcome | Mention | None:
+        """Read the value of a change."""
+        return read_change(raw, reading, said_at=said_at)
 
-    def reread(self, letter: DeadLetter) -> Outcome:
-        """Read a comment or a message of a dead letter again."""
-        number, handle, field, *_ = [*letter.where.split(), "", "", ""]
-        place = Place(network=NETWORK, id=number, handle="" if handle == "-" else handle)
-        reading = Reading(place=place, edge=field, source=letter.source, at=letter.at)
-        if field == "messages":
-            return read_message(letter.raw, reading) or letter
-        found = read_change(letter.raw, reading, said_at=letter.at.timestamp())
-        return letter if found is None or isinstance(found, Mention) else found
+    async def meet(self, number: str) -> Place:
+        """Ask who an account is."""
+        return await meet(self._graph, number)
 
-    async def _place(self, number: str) -> Place:
-        known = self._met.get(number)
-        if known is None:
-            try:
-                known = await meet(self._graph, number)
-            except (ObjectGone, NotAllowed):
-                known = Place(network=NETWORK, id=number)
-            self._met[number] = known
-        return known
-
-    async def _mentioned(self, mention: Mention, place: Place) -> Outcome | None:
+    async def asked(self, told: Mention, place: Place) -> Outcome | None:
         """Ask for the words of a mention, once, however often its delivery is sent."""
         async with self._asking:
-            key = place.id, mention
+            key = place.id, told
             if key not in self._mentions:
-                self._mentions[key] = await self._ask(mention, place)
+                self._mentions[key] = await self._ask(told, place)
                 for old in list(self._mentions)[:-_KEPT]:
                     del self._mentions[old]
             return self._mentions[key]
@@ -117,14 +93,11 @@ class AccountChanges:
             answer = await self._graph.get(segment(place.id), {"fields": wanted}, _Answer)
         except (ObjectGone, NotAllowed):
             return None
-        reading = self._reading(place, "mentions")
+        reading = self.reading(place, "mentions")
         comment, medium = bytes(answer.mentioned_comment), bytes(answer.mentioned_media)
         if comment:
             return read_comment(comment, reading, under=mention.media_id, on_account=False)[0].outcome
         return read_media(medium, reading).outcome if medium else None
-
-    def _reading(self, place: Place, edge: str) -> Reading:
-        return Reading(place=place, edge=edge, source=self._source, at=self._clock())
 
 
 def read_change(raw: bytes, reading: Reading, *, said_at: float) -> Record | DeadLetter | Mention | None:

@@ -211,7 +211,7 @@ def test_the_image_runs_as_a_user_without_rights_and_can_be_any_process() -> Non
     text = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
     assert "\nUSER tocsin\n" in text
     assert 'ENTRYPOINT ["tocsin"]' in text
-    assert "--extra cluster" in text
+    assert "--extra cluster --extra telegram" in text
 
 
 @pytest.mark.parametrize("name", ["prometheus.yml", "one-process.yml"])
