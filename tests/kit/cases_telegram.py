@@ -110,6 +110,7 @@ async def _asking(_: Path) -> AsyncIterator[Rig]:
             publish=publish,
             fail=fail,
             edit=edit,
+            hold=lambda seconds: setattr(telegram, "patience", seconds),
         )
 
 

@@ -150,6 +150,7 @@ async def _longpoll(folder: Path) -> AsyncIterator[Rig]:
             fail=vk.fail,
             edit=lambda native_id: vk.happen(changed(native_id, "edit")),
             delete=lambda native_id: vk.happen(changed(native_id, "delete")),
+            hold=lambda seconds: setattr(vk, "poll_patience", seconds),
         )
 
 

@@ -55,7 +55,8 @@ class Rig:
     "busy" is "come back in 7 seconds" in the network's own words (429 with `Retry-After: 7` where it has none),
     "down" is 500, "garbage" is 200 with bytes that mean nothing. Of a case with `key` also: "flaky" fails every third
     request or so, "revoked" refuses the credential for good, "huge" answers with 11 MB. `edit` changes the text of a
-    post that was shown, `delete` takes it away, both by native id (None: the network does not tell).
+    post that was shown, `delete` takes it away, both by native id (None: the network does not tell). `hold` says how
+    many seconds a long poll stays open, which tests have no time for (None: there is none).
     """
 
     make: Callable[[], Source]
@@ -66,6 +67,7 @@ class Rig:
     fail: Callable[[Failure | None], None] | None = None
     edit: Callable[[str], None] | None = None
     delete: Callable[[str], None] | None = None
+    hold: Callable[[float], None] | None = None
 
 
 @dataclass(frozen=True)
