@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from domain.dead_letter import RAW_LIMIT, DeadLetter
 from domain.errors import Refused
 from domain.post import Author, Engagement, Post
 from ingest.markup import plain_text
@@ -18,6 +19,24 @@ def status_id(status: Any) -> str:
     """Return the id that only this server knows the status by, "" when there is none."""
     found = status.get("id") if isinstance(status, Mapping) else None
     return str(found) if isinstance(found, str | int) else ""
+
+
+def order(known_by: str) -> tuple[int, str]:
+    """What tells ids apart by age: numbers of any length on some servers, words of equal length on others."""
+    return len(known_by), known_by
+
+
+def refusal(refused: Refused, raw: bytes, where: str, *, source: str, at: datetime) -> DeadLetter:
+    """Return the dead letter of a status that cannot be read."""
+    return DeadLetter(
+        source=source,
+        stage="fetch",
+        reason=refused.reason,
+        detail=refused.detail,
+        where=where,
+        raw=raw[:RAW_LIMIT],
+        at=at,
+    )
 
 
 def deletion(uri: str, *, source: str, collected_at: datetime) -> Post:

@@ -55,10 +55,11 @@ class Server:
             self._streaming = self._reachable(configured or _inner(told, "urls").get("streaming_api"))
         return self._streaming
 
-    async def timeline(self, channel: Channel, *, after: str, limit: int = PAGE) -> list[Any]:
-        """Return up to `limit` statuses right after an id, or the latest, in the order that the server likes."""
+    async def timeline(self, channel: Channel, *, after: str = "", before: str = "", limit: int = PAGE) -> list[Any]:
+        """Return up to `limit` statuses right after or before an id, or the latest, in the server's own order."""
         path, params = channel.timeline
-        reply = await self._get(path, {**params, "limit": limit, **({"min_id": after} if after else {})})
+        ends = {"min_id": after, "max_id": before}
+        reply = await self._get(path, {**params, "limit": limit, **{end: id_ for end, id_ in ends.items() if id_}})
         try:
             found = msgspec.json.decode(reply)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -8,16 +8,18 @@ import msgspec
 import structlog
 from msgspec import Struct, structs
 
-from domain.dead_letter import RAW_LIMIT, DeadLetter
+from domain.dead_letter import DeadLetter
 from domain.errors import Refused, RetryLater, SourceError
 from domain.post import Post, Record
 from ingest.cursors import read_cursor, write_cursor
 from ingest.guard import Guard
+from ingest.history import History
 from ingest.http import PoliteClient
 from ingest.mastodon.channels import Channel
 from ingest.mastodon.config import Config
 from ingest.mastodon.feeds import Event, Feed
-from ingest.mastodon.parse import deletion, read_status, status_id
+from ingest.mastodon.parse import deletion, order, read_status, refusal, status_id
+from ingest.mastodon.past import Timelines
 from ingest.mastodon.server import Server, Unsupported
 from ingest.source import Page
 
@@ -115,9 +117,14 @@ class MastodonSource:
         """Ask the instance who it is and for one status of every channel."""
         streaming = await self._server.streaming()
         for channel in self._channels:
-            await self._server.timeline(channel, after="", limit=1)
+            await self._server.timeline(channel, limit=1)
         version = f" ({self._server.version})" if self._server.version else ""
         return f"{self._server.host}{version} answers for {len(self._channels)} channels; it streams at {streaming}"
+
+    def history(self, since: datetime, *, name: str) -> History:
+        """See `ingest.source.Historic`: as far back as the instance's timelines go."""
+        timelines = Timelines(self._server, self._config, source=name, clock=self._clock)
+        return History(timelines, name=name, since=since, check=self.check)
 
     def reread(self, letter: DeadLetter) -> Record | DeadLetter:
         """Read a refused status again."""
@@ -191,7 +198,7 @@ class MastodonSource:
     async def _fill(self, channel: Channel, at: _Cursor) -> Page:
         """Bring the statuses right after the last one known; the first time, the latest."""
         last = at.last.get(channel.key, "")
-        statuses = sorted(await self._server.timeline(channel, after=last), key=lambda one: _order(status_id(one)))
+        statuses = sorted(await self._server.timeline(channel, after=last), key=lambda one: order(status_id(one)))
         batch = _Batch(at)
         for status in statuses:
             self._take_status(status, msgspec.json.encode(status), channel.key, batch)
@@ -223,7 +230,7 @@ class MastodonSource:
 
     def _take_status(self, status: object, raw: bytes, channel: str, batch: _Batch, *, edit: bool = False) -> None:
         known_by = status_id(status)[:_LONGEST_ID]
-        if known_by and channel and _order(known_by) > _order(batch.last.get(channel, "")):
+        if known_by and channel and order(known_by) > order(batch.last.get(channel, "")):
             batch.last[channel] = known_by
         try:
             post: Post | None = read_status(
@@ -244,16 +251,8 @@ class MastodonSource:
                 batch.uris[known_by] = post.native_id
 
     def _refuse(self, refused: Refused, raw: bytes, known_by: str, batch: _Batch) -> None:
-        letter = DeadLetter(
-            source=self.name,
-            stage="fetch",
-            reason=refused.reason,
-            detail=refused.detail,
-            where=f"{self._server.host} {known_by or 'stream'}",
-            raw=raw[:RAW_LIMIT],
-            at=self._clock(),
-        )
-        batch.letters.append(letter)
+        where = f"{self._server.host} {known_by or 'stream'}"
+        batch.letters.append(refusal(refused, raw, where, source=self.name, at=self._clock()))
 
     async def _hang_up(self) -> None:
         feed, self._feed = self._feed, None
@@ -261,11 +260,6 @@ class MastodonSource:
         self._unfilled = []
         if feed is not None:
             await feed.close()
-
-
-def _order(known_by: str) -> tuple[int, str]:
-    """Ids are numbers of any length on some servers, words of equal length on others."""
-    return len(known_by), known_by
 
 
 def build(config: Config, *, client: PoliteClient, clock: Callable[[], datetime]) -> MastodonSource:

@@ -66,12 +66,15 @@ def of(partition: int, records: list[Received]) -> list[int]:
 def test_topics_are_created_once_and_then_found_as_they_are(settings: KafkaConfig) -> None:
     with closing(Broker(settings)) as broker:
         assert broker.missing() == [settings.prefix + topic for topic in TOPICS]
+        with pytest.raises(BrokerUnavailable, match=r"no topic .*posts.*: run `tocsin topics create`"):
+            broker.require_topics()
         first = broker.create()
         assert [each.topic for each in first] == [settings.prefix + topic for topic in TOPICS]
         assert all(each.fresh and not each.differs and each.partitions == 4 for each in first)
         again = broker.create()
         assert not any(each.fresh or each.differs for each in again)
         assert broker.missing() == []
+        broker.require_topics()
         assert broker.partitions("posts") == 4
 
 

@@ -16,6 +16,8 @@ from tests.networks.storm import Listening, skipping_time
 POSTS = int(os.environ.get("TOCSIN_STORM_POSTS", "3000"))
 """In all networks together."""
 A_FEW = 200
+A_SOAK = 100_000
+"""So many are an hour's soak of each network, at speed."""
 CASES = [case for case in all_cases() if case.endless]
 
 
@@ -51,4 +53,9 @@ async def test_all_networks_at_once_lose_nothing_and_repeat_nothing(tmp_path: Pa
     assert sum(len(one.published) for one in found) >= POSTS
     for case, one in zip(CASES, found, strict=True):
         seen = ", ".join(sorted(one.weather.seen))
-        print(f"{case.id}: {len(one.published)} posts, {one.looks} looks, {one.deaths} deaths; {seen}")
+        print(
+            f"{case.id}: {len(one.published)} posts in {one.hours:.1f} h, {one.looks} looks, "
+            f"{one.deaths} deaths; {seen}"
+        )
+    if POSTS >= A_SOAK:
+        assert min(one.hours for one in found) >= 1

@@ -48,4 +48,4 @@ async def _start(folder: Path) -> AsyncIterator[Rig]:
         yield Rig(make=make, clock=clock, expected=expected, unreadable=2, publish=publish, fail=instance.fail)
 
 
-CASES = (SourceCase(kind="mastodon", start=_start, config=CONFIG, quiet=3),)
+CASES = (SourceCase(kind="mastodon", start=_start, config=CONFIG, quiet=3, history=True),)

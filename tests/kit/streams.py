@@ -171,6 +171,8 @@ class Instance(StreamServer):
     def _timeline(self, query: dict[str, str]) -> list[dict[str, Any]]:
         limit = int(query["limit"])
         by_age = sorted(self.statuses, key=lambda one: int(one.get("id", 0)))
+        if "max_id" in query:
+            by_age = [one for one in by_age if int(one.get("id", 0)) < int(query["max_id"])]
         if "min_id" not in query:
             return by_age[-limit:][::-1]
         return [one for one in by_age if int(one.get("id", 0)) > int(query["min_id"])][:limit][::-1]

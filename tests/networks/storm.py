@@ -19,6 +19,8 @@ from tocsin.runtimes.engine import Engine
 
 BATCH = 20
 """Posts between two looks."""
+APART = 25.0
+"""Seconds between two batches: 3,000 posts take more than an hour."""
 OUTAGE = 600.0
 """Seconds."""
 _PATIENCE = 60.0
@@ -86,6 +88,12 @@ class Listening:
         # Not between two pages of one look: what a network shows for a moment only nobody can hear.
         self._time_passes, self._rests = True, False
         self._source: Source = rig.make()
+        self._began = rig.clock()
+
+    @property
+    def hours(self) -> float:
+        """How long it lasted by the clock of the network."""
+        return (self._rig.clock() - self._began).total_seconds() / 3_600
 
     async def run(self, posts: int) -> None:
         """Publish so many while looking, then let the weather clear and look until nothing comes."""
@@ -95,7 +103,7 @@ class Listening:
         while len(self.published) < posts:
             before = len(self.published)
             if self._time_passes:
-                self._rig.clock.advance(1)
+                self._rig.clock.advance(APART)
                 fresh = publish(BATCH)
                 assert not self.published.intersection(fresh), f"{self._case.id} publishes the same posts again"
                 self.published.update(fresh)

@@ -23,7 +23,6 @@ from faust import streams
 from faust.auth import SASLCredentials, SSLCredentials
 from mode.threads import WorkerThread
 
-from domain.errors import BrokerUnavailable
 from ingest.backoff import Backoff
 from tocsin.runtimes.cluster.broker import FaustOptions, Received
 from tocsin.runtimes.cluster.hold import Hold
@@ -111,8 +110,7 @@ class FaustSource:
 
     async def _live(self, halt: asyncio.Event) -> None:
         # A consumer that starts before its topics are there would never hear of them.
-        if missing := await asyncio.to_thread(self._queues.missing):
-            raise BrokerUnavailable(f"Kafka has no topic {', '.join(missing)}: run `tocsin topics create`")
+        await asyncio.to_thread(self._queues.require_topics)
         with TemporaryDirectory(prefix="tocsin-") as folder:
             self._life = _Life(self._options, self._group, self._names, folder)
             try:

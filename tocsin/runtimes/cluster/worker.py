@@ -49,8 +49,8 @@ class Work(Protocol):
 class Queues(Protocol):
     """The part of `broker.Broker` that says what there is to do."""
 
-    def missing(self) -> list[str]:
-        """The topics that do not exist."""
+    def require_topics(self) -> None:
+        """Raise BrokerUnavailable, saying what to do, while a topic is missing."""
         ...
 
     def lag(self, group: str, topics: Sequence[str]) -> dict[tuple[str, int], int]:
@@ -108,7 +108,7 @@ class Worker:
 
     def _turns(self, *, until_idle: bool) -> None:
         try:
-            self._hold.until(self._topics_are_there)
+            self._hold.until(self._queues.require_topics)
             self._hold.until(self._ready)
             self._work = self._build()
             self._work_through(self._work, until_idle=until_idle)
@@ -134,10 +134,6 @@ class Worker:
 
     def _left(self) -> int:
         return sum(self._hold.until(partial(self._queues.lag, self._group, self._topics)).values())
-
-    def _topics_are_there(self) -> None:
-        if missing := self._queues.missing():
-            raise BrokerUnavailable(f"Kafka has no topic {', '.join(missing)}: run `tocsin topics create`")
 
     async def _stop_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
