@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Config(BaseModel):
-    """Every public post of Bluesky, tens to hundreds a second; no key is needed."""
+    """Every public post of Bluesky, tens to hundreds a second; no key is needed. Of the past, the last 36 hours."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

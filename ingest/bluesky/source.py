@@ -14,7 +14,7 @@ from domain.post import Record
 from ingest.bluesky.config import Config
 from ingest.bluesky.parse import COLLECTION, Frame, read_frame, read_post, uri
 from ingest.cursors import read_cursor, write_cursor
-from ingest.source import Page
+from ingest.source import Page, Source
 from ingest.websocket import LARGEST_FRAME, HandshakeRefused, WebSocket, open_websocket, site
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _SERVER_ERROR = 500
 _CLIENT_ERROR = 400
 
 
-class _Cursor(Struct, frozen=True, omit_defaults=True):
+class At(Struct, frozen=True, omit_defaults=True):
     """The last event that was read: its `time_us` on the server `url`."""
 
     time_us: int = 0
@@ -66,7 +66,7 @@ class BlueskySource:
         if cursor != self._given:
             await self._hang_up()
             self._given = cursor
-        at = read_cursor(cursor, _Cursor, source=self.name)
+        at = read_cursor(cursor, At, source=self.name)
         if self._socket is None:
             self._socket = await self._connect(at)
         try:
@@ -85,7 +85,7 @@ class BlueskySource:
 
     async def check(self) -> str:
         """Connect to the first server that answers and wait for an event."""
-        socket = await self._connect(_Cursor())
+        socket = await self._connect(At())
         frames: list[bytes] = []
         try:
             await socket.gather(frames, most=1, seconds=CHECK_SECONDS)
@@ -93,6 +93,12 @@ class BlueskySource:
             await socket.close()
         heard = "posts are coming" if frames else f"connected, but silent for {CHECK_SECONDS:g} s"
         return f"{site(self._url)}: {heard}"
+
+    def history(self, since: datetime, *, name: str) -> Source:
+        """See `ingest.source.Historic`: at most the 36 hours that the servers keep."""
+        from ingest.bluesky.past import PastSource  # it is made of this one
+
+        return PastSource(self._config, clock=self._clock, since=since, name=name, patience=10 * self._gather_seconds)
 
     def reread(self, letter: DeadLetter) -> Record | DeadLetter:
         """Read a refused frame again."""
@@ -120,7 +126,7 @@ class BlueskySource:
         urls = self._config.urls
         return urls[(urls.index(url) + 1) % len(urls)]
 
-    async def _connect(self, at: _Cursor) -> WebSocket:
+    async def _connect(self, at: At) -> WebSocket:
         """Try each server once; when all fail, raise what may get better if anything may."""
         errors: list[SourceError] = []
         for _ in self._config.urls:
@@ -131,7 +137,7 @@ class BlueskySource:
                 self._url = self._next(self._url)
         raise next((error for error in errors if isinstance(error, RetryLater)), errors[0])
 
-    def _address(self, at: _Cursor) -> str:
+    def _address(self, at: At) -> str:
         asked = {"wantedCollections": COLLECTION, "maxMessageSizeBytes": str(LARGEST_FRAME)}
         if at.time_us:
             rewind = 0 if at.url == self._url else int(REWIND / timedelta(microseconds=1))
@@ -141,7 +147,7 @@ class BlueskySource:
                 log.warning("a gap: the servers do not keep posts that long", source=self.name, hours=behind // 3600)
         return f"{self._url}?{urlencode(asked)}"
 
-    def _page(self, at: _Cursor) -> Page:
+    def _page(self, at: At) -> Page:
         now = self._clock()
         records: list[Record] = []
         letters: list[DeadLetter] = []
@@ -157,7 +163,7 @@ class BlueskySource:
             else:
                 if post is not None:
                     records.append(Record(post=post, raw=raw))
-        after = _Cursor(time_us, self._url) if time_us != at.time_us else at
+        after = At(time_us, self._url) if time_us != at.time_us else at
         return Page(records=records, cursor=write_cursor(after), dead_letters=letters)
 
     def _letter(self, refused: Refused, frame: Frame | None, raw: bytes, now: datetime) -> DeadLetter:

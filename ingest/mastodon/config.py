@@ -10,7 +10,7 @@ from ingest.mastodon.channels import Channel, Timeline
 
 
 class Config(BaseModel):
-    """Hashtags and public timelines of one instance of the Fediverse; of their past, what the instance still shows."""
+    """Hashtags and public timelines of one instance of the Fediverse; of the past, what it still shows."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -57,4 +57,4 @@ async def _start(folder: Path) -> AsyncIterator[Rig]:
         yield Rig(make=make, clock=clock, expected=expected, unreadable=2, publish=publish, fail=fail)
 
 
-CASES = (SourceCase(kind="bluesky", start=_start, config={"kind": "bluesky", "name": "sky"}),)
+CASES = (SourceCase(kind="bluesky", start=_start, config={"kind": "bluesky", "name": "sky"}, history=True),)

@@ -257,3 +257,30 @@ def test_a_refused_frame_is_read_again() -> None:
     assert isinstance(again(frame(5, "a", text="Aurora Air")), Record)
     for other in (frame(5, "a"), frame(5, "a", text="")):
         assert isinstance(again(other), DeadLetter)
+
+
+async def test_its_past_ends_at_the_moment_it_was_asked_for(jetstream: Jetstream) -> None:
+    noon = int(NOON.timestamp() * 1e6)
+    for place in range(-3, 3):
+        jetstream.publish(frame(noon + place, f"p{place}", text="Aurora Air"))
+    source = sky(jetstream, page_size=2)
+    past = source.history(NOON - timedelta(hours=1), name="past")
+    pages = [await past.fetch(None)]
+    while not pages[-1].exhausted:
+        pages.append(await past.fetch(pages[-1].cursor))
+    heard = [record.post.native_id.rpartition("/")[2] for page in pages for record in page.records]
+    assert heard == ["p-3", "p-2", "p-1", "p0"]
+    assert not any(page.troubles for page in pages)
+    await past.aclose()
+
+
+async def test_a_past_beyond_what_the_servers_keep_is_spoken_of_once(jetstream: Jetstream) -> None:
+    jetstream.publish(frame(HOUR_AGO_US, "a", text="Aurora Air"))
+    past = sky(jetstream).history(NOON - timedelta(days=30), name="past")
+    first = await past.fetch(None)
+    second = await past.fetch(first.cursor)
+    assert first.troubles == [
+        "the servers of Bluesky keep 36 hours: nothing from before 2026-11-19 00:00 UTC is told"
+    ]
+    assert (second.troubles, second.exhausted) == ([], True)
+    await past.aclose()
