@@ -81,7 +81,7 @@ train: setup-train ## the judge from the published weights to models/artefact: h
 lock: $(UV) ## resolve the dependencies anew into requirements.lock and requirements-train.lock
 	$(UV) pip compile --quiet --upgrade --override requirements.overrides --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--group dev --extra cluster --extra telegram pyproject.toml --output-file requirements.lock
-	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	$(UV) pip compile --quiet --override requirements.overrides --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--constraint requirements.lock --group dev --extra cluster --extra train --extra hub pyproject.toml \
 		--output-file requirements-train.lock
 

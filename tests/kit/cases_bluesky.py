@@ -11,6 +11,7 @@ from tests.kit.streams import Jetstream, frame, serving
 
 HOUR_AGO_US = 1_795_172_400_000_000
 """An hour before the kit's noon."""
+ASKED = {"uri": "at://did:plc:x/app.bsky.feed.post/1", "cid": "bafyreib2rxk3rh6kzwq"}
 
 
 def posts() -> list[dict[str, object] | bytes]:
@@ -23,7 +24,7 @@ def posts() -> list[dict[str, object] | bytes]:
         frame(next(times), "c", text="Aurora Air again", createdAt="yesterday"),
         b'{"did": "did:plc:abc", "time_us": "soon", "kind": "commit"}',
         frame(next(times), "d", text="", createdAt="2026-11-20T10:59:00Z"),
-        frame(next(times), "e", text="Aurora Air, really", reply={"parent": {"uri": "at://did:plc:x/p/1"}}),
+        frame(next(times), "e", text="Aurora Air, really", reply={"root": ASKED, "parent": ASKED}),
         {"did": "did:plc:x", "time_us": next(times), "kind": "account", "account": {"active": False}},
         frame(next(times), "f", words="not a post"),
         frame(next(times), "g", text="Aurora Air 1"),

@@ -124,6 +124,7 @@ def frame(time_us: int, rkey: str, *, operation: str = "create", **record: Any) 
         "rev": "r", "operation": operation, "collection": "app.bsky.feed.post", "rkey": rkey,
     }  # fmt: skip
     if operation != "delete":
+        record = {"$type": "app.bsky.feed.post", "createdAt": "2026-11-20T11:00:00Z", **record}
         commit |= {"cid": f"cid-{rkey}-{len(json.dumps(record))}", "record": record}
     return {"did": "did:plc:abc", "time_us": time_us, "kind": "commit", "commit": commit}
 
