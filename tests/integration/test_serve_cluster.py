@@ -13,6 +13,7 @@ from storage.elasticsearch import ElasticsearchStore
 from storage.store import Commit
 from tests.kit.cluster import Worker, configuration
 from tests.kit.elastic import cluster_of
+from tests.kit.interposed import Interposed, interposed
 from tests.kit.services import ElasticServer
 from tests.kit.stores import judged, mention, post
 
@@ -30,12 +31,19 @@ def store(elastic: ElasticServer, index_prefix: str) -> Iterator[ElasticsearchSt
 
 
 @pytest.fixture
-def serving(store: ElasticsearchStore, elastic: ElasticServer, index_prefix: str, tmp_path: Path) -> Iterator[Worker]:
+def between(elastic: ElasticServer) -> Iterator[Interposed]:
+    """Stands between the process and Elasticsearch."""
+    with interposed(elastic.address) as between:
+        yield between
+
+
+@pytest.fixture
+def serving(store: ElasticsearchStore, between: Interposed, index_prefix: str, tmp_path: Path) -> Iterator[Worker]:
     del store
     config = tmp_path / "tocsin.toml"
     brand = '[[brand]]\nname = "Aurora Air"\n'
     config.write_text(
-        configuration(kafka=NO_KAFKA, elastic=elastic.address, topics="t.", indices=index_prefix, extra=brand)
+        configuration(kafka=NO_KAFKA, elastic=between.url, topics="t.", indices=index_prefix, extra=brand)
     )
     worker = Worker("serve", config, tmp_path / "serve.log", model=True).start()
     yield worker
@@ -74,17 +82,17 @@ def test_it_answers_from_the_store_keeps_what_people_do_and_ends_well_when_told(
 
 
 def test_while_elasticsearch_is_away_it_says_so_and_answers_again_when_it_is_back(
-    serving: Worker, elastic: ElasticServer
+    serving: Worker, between: Interposed
 ) -> None:
     with httpx.Client(base_url=address(serving), timeout=60) as http:
         until(lambda: http.get("/readyz").status_code == httpx.codes.OK)
-        elastic.kill()
+        between.judge = lambda _method, _path: "hang up"
         until(lambda: http.get("/readyz").status_code == httpx.codes.SERVICE_UNAVAILABLE)
         assert "elasticsearch" in http.get("/readyz").text
         assert http.get("/healthz").status_code == httpx.codes.OK
         refused = http.get("/api/v1/mentions")
         assert refused.status_code == httpx.codes.SERVICE_UNAVAILABLE
-        elastic.start().ready()
+        between.judge = lambda _method, _path: "pass"
         until(lambda: http.get("/readyz").status_code == httpx.codes.OK)
         assert [one["id"] for one in http.get("/api/v1/mentions").json()["mentions"]] == [SAID.id]
     assert serving.stop() == 0

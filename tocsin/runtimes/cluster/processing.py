@@ -1,6 +1,7 @@
 """The turns of `tocsin process`: live posts as they come, history in small pieces only while nothing live comes.
 
-Kafka and Elasticsearch take in what the posts before led to while the model judges the next ones.
+Where posts wait, Kafka and Elasticsearch take in what those before led to while the model judges the next ones. Where
+few do, those are gathered meanwhile: many small turns would cost more than they save.
 """
 
 import time
@@ -112,6 +113,9 @@ class Processing:
         They are durable, and their records acknowledged, by the end of the next turn.
         """
         self._fill(self._live, POSTS, enough=_MOST, seconds=0.0 if self._busy else _PATIENCE)
+        if self._under_way and 0 < len(self._live) < _MOST:
+            self._settle()
+            self._fill(self._live, POSTS, enough=_MOST, seconds=0.0)
         if self._live:
             self._live_at = self._seconds()
             done = self._deal(self._live, _MOST)
@@ -135,12 +139,12 @@ class Processing:
         self._close()
 
     def _fill(self, waiting: deque[_Waiting], topic: str, *, enough: int, seconds: float) -> None:
-        if len(waiting) >= enough:
-            return
-        for held in self._source.take(topic, seconds=seconds):
-            messages = read([held.record])
-            last = len(messages) - 1
-            waiting.extend(_Waiting(one, held if place == last else None) for place, one in enumerate(messages))
+        while len(waiting) < enough and (taken := self._source.take(topic, seconds=seconds)):
+            seconds = 0.0
+            for held in taken:
+                messages = read([held.record])
+                last = len(messages) - 1
+                waiting.extend(_Waiting(one, held if place == last else None) for place, one in enumerate(messages))
 
     def _deal(self, waiting: deque[_Waiting], most: int) -> int:
         batch = [waiting.popleft() for _ in range(min(most, len(waiting)))]
