@@ -16,8 +16,6 @@ from tests.networks.storm import Listening, skipping_time
 POSTS = int(os.environ.get("TOCSIN_STORM_POSTS", "3000"))
 """In all networks together."""
 A_FEW = 200
-A_SOAK = 100_000
-"""So many are an hour's soak of each network, at speed."""
 CASES = [case for case in all_cases() if case.endless]
 
 
@@ -57,5 +55,3 @@ async def test_all_networks_at_once_lose_nothing_and_repeat_nothing(tmp_path: Pa
             f"{case.id}: {len(one.published)} posts in {one.hours:.1f} h, {one.looks} looks, "
             f"{one.deaths} deaths; {seen}"
         )
-    if POSTS >= A_SOAK:
-        assert min(one.hours for one in found) >= 1

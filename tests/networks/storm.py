@@ -19,8 +19,8 @@ from tocsin.runtimes.engine import Engine
 
 BATCH = 20
 """Posts between two looks."""
-APART = 25.0
-"""Seconds between two batches: 3,000 posts take more than an hour."""
+APART = 1.0
+"""Seconds between two batches."""
 OUTAGE = 600.0
 """Seconds."""
 _PATIENCE = 60.0
