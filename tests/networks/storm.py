@@ -7,6 +7,7 @@ revokes the credential; and now and then the process dies and goes on from the c
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from random import Random
 from unittest import mock
 
@@ -28,7 +29,9 @@ _PATIENCE = 60.0
 _FAULTY = 0.3
 _DEATHS = 0.02
 _CALM_LOOKS = 2_000
-_RESTLESS = 12
+_CALM = timedelta(minutes=15)
+_RESTLESS = 25
+"""Looks without a rest and without a post: one that does not rest may be at work, with nothing to give yet."""
 
 
 @dataclass
@@ -163,11 +166,14 @@ class Listening:
         self._source = self._rig.make()
 
     async def _clear_up(self) -> None:
-        silent = 0
+        silent, since = 0, self._rig.clock()
         for _ in range(_CALM_LOOKS):
-            silent = 0 if await self._look(None) else silent + 1
-            # One that does not rest may be at work, with nothing to give yet.
-            if silent > (self._case.quiet + 3 if self._rests else _RESTLESS):
+            silent += 1
+            if await self._look(None):
+                silent, since = 0, self._rig.clock()
+            # Some rest for a moment between two calls: only a long calm is the end.
+            calm = self._rig.clock() - since >= _CALM if self._rests else silent > _RESTLESS
+            if calm and silent > self._case.quiet + 3:
                 break
         await self._source.aclose()
 
