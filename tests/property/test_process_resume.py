@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from typing import Any
+from unittest import mock
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -30,6 +31,7 @@ from tests.kit.processing import (
     packed,
 )
 from tocsin.metrics import Metrics
+from tocsin.runtimes.cluster import processing
 from tocsin.runtimes.cluster.broker import Received
 from tocsin.runtimes.cluster.faust_app import Held
 from tocsin.runtimes.cluster.hold import Hold
@@ -84,7 +86,7 @@ class Shelf:
         self.acknowledged += len(held)
 
 
-def with_kills(taken: Sequence[Received], kills: Sequence[int]) -> tuple[Topics, Desk]:
+def with_kills(taken: Sequence[Received], size: int, kills: Sequence[int]) -> tuple[Topics, Desk]:
     """Deal with the partition from where it was acknowledged; die at these steps, one after the other."""
     memory, topics, desk, acknowledged = PostMemory(), Topics(), Desk(), 0
     for steps in (*kills, None):
@@ -96,7 +98,8 @@ def with_kills(taken: Sequence[Received], kills: Sequence[int]) -> tuple[Topics,
             hold=Hold(Metrics()),
             close=lambda: None,
         )
-        with closing(turns), suppress(Killed):
+        # So few at once that there are turns beside each other.
+        with mock.patch.object(processing, "_MOST", size), closing(turns), suppress(Killed):
             while turns.turn():
                 pass
             turns.finish()
@@ -115,7 +118,7 @@ def test_killed_at_any_step_it_tells_each_brand_what_a_straight_run_tells(
     script: Script, packs: list[int], size: int, kills: list[int]
 ) -> None:
     taken = packed(played(script), packs)
-    (whole, all_acts), (resumed, acts) = straight(taken, size), with_kills(taken, kills)
+    (whole, all_acts), (resumed, acts) = straight(taken, size), with_kills(taken, size, kills)
     assert told(resumed) == told(whole)
     assert acts.acts == all_acts.acts
     assert {letter.id for letter in resumed.letters} == {letter.id for letter in whole.letters}

@@ -144,7 +144,7 @@ class Processor:
         found = [self._arrival(message) for message in messages]
         arrivals = [one for one in found if isinstance(one, Arrival)]
         try:
-            turn = self._work_out(arrivals, self._memory.recall([one.id for one in arrivals]))
+            turn = self._work_out(arrivals)
         except (BrokerUnavailable, StoreUnavailable):
             raise
         except Exception:  # noqa: BLE001  # poison among them: `settle` seeks it out
@@ -195,7 +195,7 @@ class Processor:
     def _through(self, arrivals: list[Arrival], begun: _Turn | None) -> set[Origin]:
         refused: set[Origin] = set()
         while arrivals:
-            turn, begun = begun or self._work_out(arrivals, self._memory.recall([one.id for one in arrivals])), None
+            turn, begun = begun or self._work_out(arrivals), None
             self._publish(turn)
             answered = self._desk.answer(turn.acts) if turn.acts else []
             behind = set(self._memory.remember(turn.known)) if turn.known else set()
@@ -207,8 +207,8 @@ class Processor:
             arrivals = [one for one in arrivals if one.id in behind and one.origin in passed]
         return refused
 
-    def _work_out(self, arrivals: list[Arrival], remembered: Mapping[str, Known]) -> _Turn:
-        turn = _Turn()
+    def _work_out(self, arrivals: list[Arrival]) -> _Turn:
+        turn, remembered = _Turn(), self._memory.recall([one.id for one in arrivals])
         for run in runs(arrivals, attrgetter("version")):
             known = {one.id: turn.known.get(one.id) or remembered.get(one.id) for one in run}
             fresh = {one.id for one in run if _is_fresh(one, known[one.id])}

@@ -120,7 +120,8 @@ class Processing:
             self._live_at = self._seconds()
             done = self._deal(self._live, _MOST)
         elif self._seconds() - self._live_at < _CALM:
-            done = self._deal(self._live, 0)
+            self._settle()
+            done = 0
         else:
             self._fill(self._history, HISTORY, enough=_LITTLE, seconds=0.0)
             done = self._deal(self._history, _LITTLE)
