@@ -1,5 +1,6 @@
 """What newer counters of a post change in its mention: the counters, and the score that follows from them."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -23,6 +24,15 @@ def recount(mention: Mention, heard: Engagement) -> Mention | None:
         return None
     (scored,) = score(replace(mention, post=replace(mention.post, engagement=counted)))
     return scored
+
+
+def latest(snapshots: Iterable[Engagement]) -> Engagement:
+    """The latest of some snapshots; an empty one where none tells its time."""
+    found = Engagement()
+    for one in snapshots:
+        if _later(one.as_of, found.as_of):
+            found = one
+    return found
 
 
 def _later(moment: datetime | None, than: datetime | None) -> bool:

@@ -17,6 +17,9 @@ DEEPEST = 10_000
 _KEEP_ALIVE = "5m"
 _LENIENT = {"ignore_unavailable": "true"}
 """Before the first mention there is no index of mentions."""
+_NO_SHARD = "no_shard_available_action_exception"
+_STARTED = {"wait_for_status": "yellow", "timeout": "10s"}
+_TIMED_OUT = 408
 _SOURCE = msgspec.Raw(b"{}")
 
 Query = dict[str, Any]
@@ -44,6 +47,11 @@ class Document(Struct, frozen=True, gc=False):
     def seen(self) -> tuple[int, int]:
         """What a write must name to replace just this state of it."""
         return self.seq_no, self.primary_term
+
+    @property
+    def fault(self) -> str:
+        """Why it could not be read, in the server's short word; empty for one that is there or is not."""
+        return self.error.type if self.error else ""
 
     @property
     def body(self) -> str:
@@ -92,16 +100,27 @@ def documents(cluster: Cluster, index: str, ids: Iterable[str]) -> dict[str, Doc
 
 def documents_at(cluster: Cluster, places: Sequence[tuple[str, str]]) -> list[Document]:
     """Read documents of any (index, id) in real time; absent ones are left out. Raises as `documents` does."""
-    found: list[Document] = []
+    read: list[Document] = []
     for start in range(0, len(places), AT_ONCE):
-        asked = [{"_index": index, "_id": name} for index, name in places[start : start + AT_ONCE]]
-        for one in _DOCUMENTS.decode(cluster.ask("POST", "/_mget", {"docs": asked}).body).docs:
-            if one.found:
-                found.append(one)
-            elif one.error is not None and one.error.type != ABSENT_INDEX:
-                # What cannot be read now must not pass for what is not there.
-                raise StoreUnavailable(f"{one.index} in Elasticsearch cannot be read now ({one.error.type})")
-    return found
+        read += _at(cluster, places[start : start + AT_ONCE])
+    unborn = [(one.index, one.id) for one in read if one.fault == _NO_SHARD]
+    for index in sorted({index for index, _ in unborn}):
+        # Somebody makes it at this moment: reading waits, as writing does.
+        cluster.ask("GET", f"/_cluster/health/{index}", params=_STARTED, also=(_TIMED_OUT,))
+    read = [one for one in read if one.fault != _NO_SHARD] + _at(cluster, unborn)
+    for one in read:
+        if one.fault not in {"", ABSENT_INDEX}:
+            # What cannot be read now must not pass for what is not there.
+            raise StoreUnavailable(f"{one.index} in Elasticsearch cannot be read now ({one.fault})")
+    return [one for one in read if one.found]
+
+
+def _at(cluster: Cluster, places: Sequence[tuple[str, str]]) -> list[Document]:
+    """What the server says of each of these places."""
+    if not places:
+        return []
+    asked = {"docs": [{"_index": index, "_id": name} for index, name in places]}
+    return _DOCUMENTS.decode(cluster.ask("POST", "/_mget", asked).body).docs
 
 
 def find(

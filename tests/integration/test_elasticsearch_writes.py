@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Thread, Timer
 
 import httpx
 import pytest
@@ -14,7 +14,7 @@ from deploy.elasticsearch.setup import ROLES
 from domain.errors import StoreError, StoreUnavailable
 from domain.mention import MentionQuery
 from storage.cluster import Versioned
-from storage.elasticsearch import Cluster, Settings, open_store
+from storage.elasticsearch import Cluster, Settings, open_store, reading
 from storage.elasticsearch.bulk import LARGEST_DOCUMENT, Write, bulk
 from storage.store import Commit
 from tests.kit.elastic import cluster_of
@@ -150,6 +150,23 @@ def test_a_month_is_made_when_its_first_mention_comes(elastic: ElasticServer, in
         assert list(many.map(index, range(12))) == [1] * 12
     assert list(store.schema.months()) == ["2026-01", "2026-02", "2026-03"]
     store.close()
+
+
+def test_reading_waits_for_an_index_whose_shard_is_not_there_yet(
+    elastic: ElasticServer, index_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = cluster_of(elastic, index_prefix)
+    index, nowhere = f"{index_prefix}late", "index.routing.allocation.require._name"
+    cluster.ask("PUT", f"/{index}", {"settings": {nowhere: "nobody"}}, params={"wait_for_active_shards": "0"})
+    monkeypatch.setattr(reading, "_STARTED", {"wait_for_status": "yellow", "timeout": "1ms"})
+    with pytest.raises(StoreUnavailable, match="cannot be read now"):
+        reading.documents(cluster, index, ["1"])
+    monkeypatch.undo()
+    timer = Timer(0.3, lambda: cluster.ask("PUT", f"/{index}/_settings", {nowhere: None}))
+    timer.start()
+    assert reading.documents(cluster, index, ["1"]) == {}
+    timer.join()
+    cluster.close()
 
 
 def test_any_number_of_processes_may_make_the_indices_at_once(elastic: ElasticServer, index_prefix: str) -> None:

@@ -137,6 +137,7 @@ def test_how_many_it_deals_with_at_once_changes_nothing(
 
 @settings(max_examples=60)
 @example(script=[(3, "aurora is fine", "edit", 0), (3, "borealis bad seat", "say", 0)], packs=[1], repeats=[])
+@example(script=[(3, "aurora is fine", "edit", 0), (3, "aurora and borealis", "say", 0)], packs=[1], repeats=[])
 @given(script=scripts(TEXTS), packs=sizes, repeats=st.lists(st.integers(0, 29), max_size=8))
 def test_records_delivered_again_and_posts_heard_again_change_nothing(
     script: Script, packs: list[int], repeats: list[int]

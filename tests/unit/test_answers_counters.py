@@ -88,6 +88,17 @@ def test_what_was_done_to_a_mention_is_left_to_the_store_and_a_deleted_one_is_pa
     assert list(recounts(post(engagement=replace(MANY, as_of=None)), [before])) == []
 
 
+def test_a_brand_that_an_edit_names_first_has_the_latest_counters_of_the_post() -> None:
+    edited = mention(post(text="Borealis Jet found my bag", version="2"), brand="Borealis Jet", judgement=judged())
+    for before in (
+        [told(MANY)],
+        [told(FEW), told(MANY, brand="Cirrus")],
+        [told(FEW), told(MANY, brand="Cirrus", deleted_at=at(21))],
+    ):
+        new = next(event for event in changes(edited.post, [edited], before) if event.change == "new")
+        assert new.mention.post == replace(edited.post, engagement=MANY)
+
+
 def test_an_edit_keeps_the_latest_counters() -> None:
     known = told(MANY)
     edited = mention(post(text="Aurora Air found my bag", version="2", engagement=FEW), judgement=judged())

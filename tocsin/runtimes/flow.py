@@ -15,7 +15,7 @@ from domain.errors import Refused
 from domain.event import MentionEvent
 from domain.mention import Mention
 from domain.post import Post, Record
-from processors.recount import recount
+from processors.recount import latest, recount
 from tocsin.metrics import Metrics
 from tocsin.stages import Batch, Map, Stage
 
@@ -114,13 +114,13 @@ def changes(post: Post, mentions: Iterable[Mention], before: Iterable[Mention]) 
     """Say what a version of a post changes: `mentions` are made of it, `before` are all that were made of the post.
 
     What was deleted and is there again is new. What does not match any more, or is of a deleted post, is deleted; it
-    is told as it was heard, whatever was done to it since. The latest counters stay, whichever version brought them.
+    is told as it was heard, whatever was done to it since. The latest counters of the post stay, whichever version
+    brought them and whichever brands it named.
     """
     known = {mention.id: mention for mention in before}
+    counted = latest(mention.post.engagement for mention in known.values())
     for heard in mentions:
-        mention, was = heard, known.pop(heard.id, None)
-        if was is not None:
-            mention = recount(heard, was.post.engagement) or heard
+        mention, was = recount(heard, counted) or heard, known.pop(heard.id, None)
         edited = was is not None and was.deleted_at is None
         yield MentionEvent(mention=mention, change="edited" if edited else "new")
     for gone in known.values():
