@@ -12,7 +12,7 @@ PACKAGES := domain ingest processors models alerting storage console tocsin
 SETS ?= ../shared/data
 WORK ?= .train
 CORRECTIONS ?=
-NAME ?= judge-1
+NAME ?= judge-2
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from models import bundle
 from models.evaluation import Figures, macro_f1, measure
-from models.training.calibrate import TUNED, fits
+from models.training.calibrate import FOLDS, TUNED, fold
 from models.training.corpus import TASKS, Row
 from models.training.heads import Matrix, answers, log_shares
 
@@ -31,37 +31,39 @@ class PartFigures(Struct, frozen=True, kw_only=True):
 
 def report(
     heads: Sequence[bundle.Head],
-    others: Sequence[bundle.Head],
+    folds: Sequence[Sequence[bundle.Head]],
     vectors: Mapping[str, Matrix],
     rows: Mapping[str, Sequence[Row]],
 ) -> list[PartFigures]:
     """Figures of every task on every part that has its labels; `written` parts also joined as one.
 
-    Rows that fitted `heads` are judged by `others`, which came of the other half.
+    Rows that fitted `heads` are judged by those of `folds` that were fitted without them.
     """
     found = []
-    for head, other in zip(heads, others, strict=True):
+    for head, *others in zip(heads, *folds, strict=True):
         for part, of in rows.items():
-            if made := _part(head, other, part, vectors.get(part), of):
+            if made := _part(head, others, part, vectors.get(part), of):
                 found.append(made)
         written = [part for part in rows if part.startswith("written") and rows[part]]
         joined = np.concatenate([vectors[part] for part in written])
-        if made := _part(head, other, "written", joined, [row for part in written for row in rows[part]]):
+        if made := _part(head, others, "written", joined, [row for part in written for row in rows[part]]):
             found.append(made)
     return found
 
 
 def _part(
-    head: bundle.Head, other: bundle.Head, part: str, vectors: Matrix | None, rows: Sequence[Row]
+    head: bundle.Head, others: Sequence[bundle.Head], part: str, vectors: Matrix | None, rows: Sequence[Row]
 ) -> PartFigures | None:
     places = [place for place, row in enumerate(rows) if head.task in row.labels]
     if vectors is None or not places:
         return None
     truth = np.array([rows[place].labels[head.task] for place in places])
-    fitting = np.array([(part in TUNED[head.task] or part == "written") and fits(rows[n]) for n in places])
-    shares = np.exp(
-        log_shares(np.where(fitting[:, None], answers(other, vectors[places]), answers(head, vectors[places])))
-    )
+    said = answers(head, vectors[places])
+    if part in TUNED[head.task] or part == "written":
+        folds = np.array([fold(rows[place]) for place in places])
+        for number in range(FOLDS):
+            said[folds == number] = answers(others[number], vectors[places][folds == number])
+    shares = np.exp(log_shares(said))
     figures = measure(
         truth, shares, TASKS[head.task],
         subset=POLARITY if head.task == "sentiment" else (),

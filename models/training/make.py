@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--sets", type=Path, required=True, help="folder of the public sets (JSON Lines, gzip)")
     parser.add_argument("--work", type=Path, required=True, help="folder of checkpoints and logs; run again to go on")
     parser.add_argument("--out", type=Path, default=bundle.DEFAULT, help="folder of the finished model")
-    parser.add_argument("--name", default="judge-1", help="the model's name, stored with every judgement")
+    parser.add_argument("--name", default="judge-2", help="the model's name, stored with every judgement")
     parser.add_argument(
         "--corrections", type=Path, nargs="*", default=[], help="files of `tocsin corrections export`"
     )
@@ -91,12 +91,14 @@ def finished(plan: Plan, source: Base, tokenizer: Tokenizer, network: Network) -
     vectors = _vectors(fresh, rows)
     fitting = {part: of for part, of in rows.items() if part in corpus.train}
     trained = export.heads(network).heads
-    heads, others = (
-        [calibrate.fitted(head, vectors, fitting, half=half) for head in trained] for half in (True, False)
-    )
+    heads = [calibrate.fitted(head, vectors, fitting) for head in trained]
     export.seal(fresh, plan.name, bundle.Heads(heads))
     export.publish(fresh, plan.out)
-    return figures.report(heads, others, vectors, rows)
+    folds = [
+        [calibrate.fitted(head, vectors, fitting, without=fold) for head in trained]
+        for fold in range(calibrate.FOLDS)
+    ]
+    return figures.report(heads, folds, vectors, rows)
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,13 @@ from models import bundle
 from models.training.corpus import EVEN
 from models.training.heads import Matrix, answers, log_shares
 
-PULL = 1.0
-"""What a step of one, in what the network gives a head (each width scaled to 1), costs in surprise per post."""
+PULL = 1_200
+"""What a step of one costs, in what the network gives a head (each width scaled to 1): the surprise of so many posts.
 
-_STEPS = 60
+The more posts there are, the further they may move a head.
+"""
+
+_STEPS = 200
 
 
 class Seen(NamedTuple):
@@ -44,13 +47,14 @@ def refitted(head: bundle.Head, parts: Sequence[Seen]) -> bundle.Head:
     middle, spread = vectors.mean(0), vectors.std(0) + 1e-6
     scaled, wanted = (vectors - middle) / spread, np.eye(labels)[truth]
     shape = (scaled.shape[1] + 1, labels)
+    pull = PULL / len(truth)
 
     def surprise(flat: Matrix) -> tuple[float, Matrix]:
         step, shift = flat.reshape(shape)[:-1], flat.reshape(shape)[-1]
         logs = log_shares(base + scaled @ step + shift)
         wrong = (np.exp(logs) - wanted) * share[:, None]
-        slope = np.vstack([scaled.T @ wrong + PULL * step, wrong.sum(0)])
-        return float(-(logs * wanted).sum(1) @ share + PULL / 2 * (step**2).sum()), slope.ravel()
+        slope = np.vstack([scaled.T @ wrong + pull * step, wrong.sum(0)])
+        return float(-(logs * wanted).sum(1) @ share + pull / 2 * (step**2).sum()), slope.ravel()
 
     best = minimize(surprise, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": _STEPS})
     step, shift = best.x.reshape(shape)[:-1], best.x.reshape(shape)[-1]

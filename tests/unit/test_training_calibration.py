@@ -6,7 +6,7 @@ import pytest
 
 from models import bundle
 from models.evaluation import macro_f1
-from models.training.calibrate import Said, calibrated, fits
+from models.training.calibrate import FOLDS, Said, calibrated, fitted, fold
 from models.training.corpus import TASKS, Row
 
 CHANCE = np.random.default_rng(7)
@@ -62,8 +62,29 @@ def test_critical_posts_are_found_even_where_that_costs_a_little() -> None:
     assert (answers[~critical] == 3).mean() <= 0.12
 
 
-def test_the_same_text_is_always_on_the_same_side() -> None:
-    rows = [Row(f"post {number}", "", "en", {}, "written en") for number in range(400)]
-    sides = [fits(row) for row in rows]
-    assert sides[:8] == [True, True, False, True, False, False, True, False]
-    assert 150 < sum(sides) < 250
+def test_the_more_ordinary_posts_a_head_calls_critical_the_less_it_is_let() -> None:
+    shares = [0.3, 0.3, 0.2, 0.2]
+    made, calm = said(shares, [0.0] * 4), CHANCE.normal([0.0, 0.0, 0.0, 0.5], 1, (3000, 4))
+    plain, held = calibrated(head("urgency"), [made]), calibrated(head("urgency"), [made], [calm])
+
+    def cried(of: bundle.Head) -> float:
+        return float(((calm + np.array(of.offsets)).argmax(1) == 3).mean())
+
+    assert cried(held) < cried(plain) - 0.05
+
+
+def test_the_same_text_is_always_in_the_same_fold_and_folds_are_of_a_size() -> None:
+    rows = [Row(f"post {number}", "", "en", {}, "written en") for number in range(1_000)]
+    folds = [fold(row) for row in rows]
+    assert folds[:8] == [4, 7, 5, 8, 6, 3, 5, 9]
+    assert all(70 < folds.count(number) < 130 for number in range(FOLDS))
+
+
+def test_heads_are_fitted_without_the_rows_of_their_fold() -> None:
+    rows = {"written en": [Row(f"post {n}", "", "en", {"theme": n % 14}, "written en") for n in range(300)]}
+    vectors = {"written en": CHANCE.normal(0, 1, (300, 6))}
+    plain = bundle.Head("theme", list(TASKS["theme"]), [[0.0] * 6] * 14, [0.0] * 14, [0.0] * 14, 1.0)
+    kept = [n for n, row in enumerate(rows["written en"]) if fold(row) != 3]
+    left = {"written en": [rows["written en"][n] for n in kept]}
+    assert fitted(plain, vectors, rows, without=3) == fitted(plain, {"written en": vectors["written en"][kept]}, left)
+    assert fitted(plain, vectors, rows, without=3) != fitted(plain, vectors, rows)
