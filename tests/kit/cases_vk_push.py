@@ -13,18 +13,8 @@ from ingest.vk.push.callback import CallbackSource
 from ingest.vk.push.longpoll import LongPollSource
 from ingest.vk.push.stream import StreamSource
 from tests.kit.ingest import HOSTILE_TEXT, HTML_BOMB, NOON, SECRET, Clock, Rig, SourceCase, polite_client
-from tests.networks.vk_push import (
-    GROUP,
-    HOSTILE_FRAMES,
-    comment,
-    heard,
-    message,
-    person,
-    post,
-    removal,
-    update,
-    vk_push,
-)
+from tests.networks.vk_happenings import GROUP, comment, heard, message, person, post, removal, update
+from tests.networks.vk_push import HOSTILE_FRAMES, vk_push
 
 NOW = NOON.timestamp()
 BRANDS = (Brand(name="Aurora Air", query='"aurora air" OR #auroraair'),)

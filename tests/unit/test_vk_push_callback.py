@@ -15,7 +15,8 @@ from ingest.vk.config import Config
 from ingest.vk.push.callback import LARGEST_BODY, CallbackSource
 from tests.kit.cases_vk_push import CALLBACK
 from tests.kit.ingest import NOON, SECRET, Clock, polite_client
-from tests.networks.vk_push import GROUP, VkPush, comment, person, post, update, vk_push
+from tests.networks.vk_happenings import GROUP, comment, person, post, update
+from tests.networks.vk_push import VkPush, vk_push
 
 NOW = NOON.timestamp()
 TOKEN = "community-token"

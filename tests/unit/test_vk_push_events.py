@@ -9,7 +9,7 @@ from domain.post import Author, Post, Record
 from ingest.vk.parse import read_comment, read_post
 from ingest.vk.push.events import KNOWN, people_of, read_again, read_envelope, to_post
 from tests.kit.ingest import NOON
-from tests.networks.vk_push import GROUP, comment, message, post, removal, update
+from tests.networks.vk_happenings import GROUP, comment, message, post, removal, update
 
 NOW = NOON.timestamp()
 PAGE = Author(id="-501", handle="auroraair", name="Aurora Air")

@@ -11,7 +11,8 @@ from ingest.vk.push.joined import Names
 from ingest.vk.push.rules import Rule, RuleRefused
 from tests.kit.ingest import SECRET, Clock, polite_client
 from tests.kit.scripted_http import Asked, Told
-from tests.networks.vk_push import VkPush, api_error, group, person, vk_push
+from tests.networks.vk_happenings import group, person
+from tests.networks.vk_push import VkPush, api_error, vk_push
 
 KEY = "the-key-of-the-stream"
 RULE = Rule("aurora air", "tocsin:1")

@@ -13,7 +13,8 @@ from ingest.vk.push.stream import StreamSource
 from tests.kit.cases_vk_push import BRANDS, LONGPOLL, STREAM
 from tests.kit.ingest import NOON, SECRET, Clock, polite_client
 from tests.kit.scripted_http import Asked, Told
-from tests.networks.vk_push import VkPush, comment, heard, update, vk_push
+from tests.networks.vk_happenings import comment, heard, update
+from tests.networks.vk_push import VkPush, vk_push
 
 NOW = NOON.timestamp()
 SOON = {"code": 300, "service_message": {"message": "reconnect soon", "service_code": 3000}}

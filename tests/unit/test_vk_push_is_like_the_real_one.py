@@ -19,7 +19,8 @@ from vkbottle_types.events.enums import GroupEventType
 from ingest.vk.push.events import KNOWN
 from tests.kit.cases_vk_push import SPOTS, changed, happenings
 from tests.kit.ingest import NOON, SECRET
-from tests.networks.vk_push import GROUP, VkPush, comment, message, person, post, removal, update, vk_push
+from tests.networks.vk_happenings import GROUP, comment, message, person, post, removal, update
+from tests.networks.vk_push import VkPush, vk_push
 
 NOW = NOON.timestamp()
 

@@ -11,7 +11,8 @@ from ingest.vk.push.longpoll import LongPollSource
 from tests.kit.cases_vk_push import LONGPOLL
 from tests.kit.ingest import NOON, SECRET, Clock, polite_client
 from tests.kit.scripted_http import Asked, Told
-from tests.networks.vk_push import VkPush, comment, person, update, vk_push
+from tests.networks.vk_happenings import comment, person, update
+from tests.networks.vk_push import VkPush, vk_push
 
 NOW = NOON.timestamp()
 

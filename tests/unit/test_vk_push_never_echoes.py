@@ -16,7 +16,7 @@ from ingest.vk.push.callback import CallbackSource
 from ingest.vk.push.events import KNOWN
 from tests.kit.cases_vk_push import CALLBACK
 from tests.kit.ingest import SECRET, Clock
-from tests.networks.vk_push import GROUP
+from tests.networks.vk_happenings import GROUP
 
 WORDS = {b"ok", b"later", b"refused", b"unreadable", b"too large", b"c0nf1rm"}
 

@@ -22,7 +22,8 @@ from ingest.vk.push.told import people_of, read_event, read_frame, to_post
 from tests.kit.cases_vk_push import BRANDS, STREAM
 from tests.kit.ingest import NOON, SECRET, Clock, polite_client
 from tests.kit.scripted_http import Told
-from tests.networks.vk_push import GROUP, VkPush, api_error, comment, group, heard, person, post, vk_push
+from tests.networks.vk_happenings import GROUP, comment, group, heard, person, post
+from tests.networks.vk_push import VkPush, api_error, vk_push
 
 NOW = NOON.timestamp()
 ON_A_WALL = {"post_owner_id": 12, "post_id": 70}
