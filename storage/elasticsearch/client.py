@@ -28,9 +28,14 @@ _LINES = {"content-type": "application/x-ndjson", "accept": "application/json"}
 _REFUSED = 401, 403
 _BUSY = 429
 _FAULTS = 500
+_MISSING_SHARDS = b"missing shards"
 ABSENT_INDEX = "index_not_found_exception"
 _SAID = 300
 """Characters of the server's own words that an error quotes."""
+
+
+class NotStarted(StoreUnavailable):
+    """An index is there and cannot be read yet: somebody makes it at this moment, or the server has just started."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -151,6 +156,8 @@ class Cluster:
         if status == _BUSY:
             return StoreUnavailable(f"{place} is too busy ({words})")
         if status >= _FAULTS:
+            if _MISSING_SHARDS in said:
+                return NotStarted(f"{place} cannot search all of it now ({words})")
             return StoreUnavailable(f"{place} cannot answer now ({words})")
         return StoreError(f"{place} does not take the request ({words})")
 

@@ -1,16 +1,19 @@
 """Reads documents: by id as they are at this moment, or found and in order as searches see them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from domain.errors import StoreError, StoreUnavailable
-from storage.elasticsearch.client import ABSENT_INDEX, Cause, Cluster
+from storage.elasticsearch.client import ABSENT_INDEX, Cause, Cluster, NotStarted
 
+T = TypeVar("T")
 AT_ONCE = 1_000
 DEEPEST = 10_000
 """How far a search may be paged by number; what lies deeper is paged by place."""
@@ -18,8 +21,8 @@ _KEEP_ALIVE = "5m"
 _LENIENT = {"ignore_unavailable": "true"}
 """Before the first mention there is no index of mentions."""
 _NO_SHARD = "no_shard_available_action_exception"
-_STARTED = {"wait_for_status": "yellow", "timeout": "10s"}
-_TIMED_OUT = 408
+_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds before each further look at an index that has not started: one that is being made has by then."""
 _SOURCE = msgspec.Raw(b"{}")
 
 Query = dict[str, Any]
@@ -100,27 +103,31 @@ def documents(cluster: Cluster, index: str, ids: Iterable[str]) -> dict[str, Doc
 
 def documents_at(cluster: Cluster, places: Sequence[tuple[str, str]]) -> list[Document]:
     """Read documents of any (index, id) in real time; absent ones are left out. Raises as `documents` does."""
-    read: list[Document] = []
+    found: list[Document] = []
     for start in range(0, len(places), AT_ONCE):
-        read += _at(cluster, places[start : start + AT_ONCE])
-    unborn = [(one.index, one.id) for one in read if one.fault == _NO_SHARD]
-    for index in sorted({index for index, _ in unborn}):
-        # Somebody makes it at this moment: reading waits, as writing does.
-        cluster.ask("GET", f"/_cluster/health/{index}", params=_STARTED, also=(_TIMED_OUT,))
-    read = [one for one in read if one.fault != _NO_SHARD] + _at(cluster, unborn)
-    for one in read:
-        if one.fault not in {"", ABSENT_INDEX}:
-            # What cannot be read now must not pass for what is not there.
-            raise StoreUnavailable(f"{one.index} in Elasticsearch cannot be read now ({one.fault})")
-    return [one for one in read if one.found]
+        found += _patiently(partial(_at, cluster, places[start : start + AT_ONCE]))
+    return found
 
 
 def _at(cluster: Cluster, places: Sequence[tuple[str, str]]) -> list[Document]:
-    """What the server says of each of these places."""
-    if not places:
-        return []
     asked = {"docs": [{"_index": index, "_id": name} for index, name in places]}
-    return _DOCUMENTS.decode(cluster.ask("POST", "/_mget", asked).body).docs
+    read = _DOCUMENTS.decode(cluster.ask("POST", "/_mget", asked).body).docs
+    for one in read:
+        # What cannot be read now must not pass for what is not there.
+        if one.fault not in {"", ABSENT_INDEX}:
+            kind = NotStarted if one.fault == _NO_SHARD else StoreUnavailable
+            raise kind(f"{one.index} in Elasticsearch cannot be read now ({one.fault})")
+    return [one for one in read if one.found]
+
+
+def _patiently(read: Callable[[], T]) -> T:
+    """Read again while an index that is read has not started; after some seconds of that, it raises."""
+    for wait in _WAITS:
+        try:
+            return read()
+        except NotStarted:
+            time.sleep(wait)
+    return read()
 
 
 def find(
@@ -148,8 +155,8 @@ def scan(
     yield from found
     if len(found) < first:
         return
-    answer = cluster.ask("POST", f"/{index}/_pit", params={"keep_alive": _KEEP_ALIVE, **_LENIENT})
-    point = _POINT.decode(answer.body).id
+    opened = {"keep_alive": _KEEP_ALIVE, **_LENIENT}
+    point = _POINT.decode(_patiently(lambda: cluster.ask("POST", f"/{index}/_pit", params=opened)).body).id
     try:
         asked |= {"size": AT_ONCE, "pit": {"id": point, "keep_alive": _KEEP_ALIVE}}
         while found:
@@ -189,4 +196,5 @@ def _whole(cluster: Cluster, index: str, body: dict[str, Any]) -> bytes:
     """Search an index, or without one the point in time that the body names. A part of an answer is none."""
     lenient = _LENIENT if index else {}
     path = f"/{index}/_search" if index else "/_search"
-    return cluster.ask("POST", path, body, params={"allow_partial_search_results": "false", **lenient}).body
+    params = {"allow_partial_search_results": "false", **lenient}
+    return _patiently(lambda: cluster.ask("POST", path, body, params=params)).body

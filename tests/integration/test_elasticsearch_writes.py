@@ -152,20 +152,33 @@ def test_a_month_is_made_when_its_first_mention_comes(elastic: ElasticServer, in
     store.close()
 
 
-def test_reading_waits_for_an_index_whose_shard_is_not_there_yet(
+def test_reading_and_searching_wait_for_an_index_whose_shard_is_not_there_yet(
     elastic: ElasticServer, index_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster = cluster_of(elastic, index_prefix)
-    index, nowhere = f"{index_prefix}late", "index.routing.allocation.require._name"
-    cluster.ask("PUT", f"/{index}", {"settings": {nowhere: "nobody"}}, params={"wait_for_active_shards": "0"})
-    monkeypatch.setattr(reading, "_STARTED", {"wait_for_status": "yellow", "timeout": "1ms"})
-    with pytest.raises(StoreUnavailable, match="cannot be read now"):
-        reading.documents(cluster, index, ["1"])
-    monkeypatch.undo()
-    timer = Timer(0.3, lambda: cluster.ask("PUT", f"/{index}/_settings", {nowhere: None}))
-    timer.start()
-    assert reading.documents(cluster, index, ["1"]) == {}
-    timer.join()
+    nowhere = "index.routing.allocation.require._name"
+
+    def homeless(name: str) -> str:
+        index, settings = f"{index_prefix}{name}", {"settings": {nowhere: "nobody"}}
+        cluster.ask("PUT", f"/{index}", settings, params={"wait_for_active_shards": "0"})
+        return index
+
+    def by_id(index: str) -> bool:
+        return bool(reading.documents(cluster, index, ["1"]))
+
+    def by_search(index: str) -> bool:
+        return bool(reading.count(cluster, index, {"match_all": {}}))
+
+    for name, found in (("read", by_id), ("searched", by_search)):
+        index = homeless(name)
+        housed = Timer(0.3, cluster.ask, ("PUT", f"/{index}/_settings", {nowhere: None}))
+        housed.start()
+        assert not found(index)
+        housed.join()
+    monkeypatch.setattr(reading, "_WAITS", (0.01,))
+    for found, said in ((by_id, "cannot be read now"), (by_search, "cannot search all of it now")):
+        with pytest.raises(StoreUnavailable, match=said):
+            found(homeless(found.__name__))
     cluster.close()
 
 

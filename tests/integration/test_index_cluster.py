@@ -14,6 +14,7 @@ from domain.dead_letter import DeadLetter
 from domain.event import MentionEvent
 from domain.mention import Mention, MentionQuery, mention_id
 from storage.elasticsearch import Cluster, ElasticsearchStore
+from storage.elasticsearch.schema import DEAD_LETTERS
 from tests.kit.cluster import Worker, configuration
 from tests.kit.elastic import cluster_of
 from tests.kit.interposed import Interposed, Verdict, interposed
@@ -60,6 +61,8 @@ class Around:
         return {one.id: one for one in self.store.search(MentionQuery(limit=10_000))}
 
     def letters(self) -> list[DeadLetter]:
+        # Others see what is written within a second, which a test does not wait for.
+        self.cluster.ask("POST", f"/{self.cluster.name(DEAD_LETTERS)}/_refresh")
         return [row.letter for row in self.store.dead_letters(limit=1_000)]
 
 

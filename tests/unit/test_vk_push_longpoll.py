@@ -25,10 +25,11 @@ async def vk() -> AsyncIterator[VkPush]:
 
 
 @asynccontextmanager
-async def listening(vk: VkPush) -> AsyncIterator[LongPollSource]:
+async def listening(vk: VkPush, *, idle_wait: float = 20.0) -> AsyncIterator[LongPollSource]:
+    """Wait for every answer, unless the test is about a question that stays open."""
     async with polite_client(clock := Clock()) as client:
         config = Config.model_validate({**LONGPOLL, "api": vk.url})
-        source = LongPollSource(config, client=client, clock=clock, idle_wait=0.3)
+        source = LongPollSource(config, client=client, clock=clock, idle_wait=idle_wait)
         yield source
         await source.aclose()
 
@@ -118,7 +119,7 @@ async def test_a_history_that_began_anew_is_told_and_listening_goes_on(vk: VkPus
 
 async def test_a_question_stays_open_while_fetches_come_and_go(vk: VkPush) -> None:
     vk.poll_patience = 5.0
-    async with listening(vk) as source:
+    async with listening(vk, idle_wait=0.3) as source:
         place = (await source.fetch(None)).cursor
         for _ in range(3):
             idle = await source.fetch(place)
@@ -130,7 +131,7 @@ async def test_a_question_stays_open_while_fetches_come_and_go(vk: VkPush) -> No
 
 async def test_an_open_question_outlives_a_fetch_that_was_cancelled(vk: VkPush) -> None:
     vk.poll_patience = 5.0
-    async with listening(vk) as source:
+    async with listening(vk, idle_wait=0.3) as source:
         place = (await source.fetch(None)).cursor
         task = asyncio.ensure_future(source.fetch(place))
         await asyncio.sleep(0.1)
@@ -142,7 +143,7 @@ async def test_an_open_question_outlives_a_fetch_that_was_cancelled(vk: VkPush) 
 
 async def test_an_open_question_keeps_nobody_from_asking_the_same_host(vk: VkPush) -> None:
     vk.poll_patience = 5.0
-    async with listening(vk) as source:
+    async with listening(vk, idle_wait=0.3) as source:
         await source.fetch((await source.fetch(None)).cursor)
         async with asyncio.timeout(2):
             await source.check()
@@ -150,7 +151,7 @@ async def test_an_open_question_keeps_nobody_from_asking_the_same_host(vk: VkPus
 
 async def test_asked_from_another_place_it_asks_again_from_there(vk: VkPush) -> None:
     vk.poll_patience = 5.0
-    async with listening(vk) as source:
+    async with listening(vk, idle_wait=0.3) as source:
         start = (await source.fetch(None)).cursor
         vk.happen(reply(1))
         later = (await source.fetch(start)).cursor
