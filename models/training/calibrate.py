@@ -32,12 +32,13 @@ TUNED = {
 ORDINARY = ("rusentitweet", "banks", "kazsandra", "umsab ar", "umsab en", "arsarcasm", "sxsw")
 """Held-out parts of posts as they come, without labels of urgency: hardly any of them is critical."""
 
+FOLDS = 10
+"""Parts of the held-out posts; each is judged by heads that came of the others."""
+
 _GRID = np.round(np.arange(-1.2, 1.25, 0.1), 2)
 _ROUNDS = 3
 _STAY = 0.01
 """What moving all offsets by one on average must gain in macro-F1: they stay near zero unless they help."""
-FOLDS = 10
-
 _FOUND, _FOUND_ANEW, _FALSE_CRITICAL = 0.9, 0.93, 0.1
 """The share of critical posts that must be found, also where the heads were fitted on these very posts; and of others
 that may be called so."""
@@ -91,16 +92,16 @@ def fitted(
         if places:
             truth = np.array([rows[part][n].labels[head.task] for n in places])
             seen.append(Seen(vectors[part][places], truth))
+    ordinary = [vectors[part] for part in ORDINARY if rows.get(part)] if head.task == "urgency" else []
+
+    def balanced(of: bundle.Head, found: float) -> bundle.Head:
+        said = [Said(logits(of, one.vectors), one.truth) for one in seen]
+        return calibrated(of, said, [logits(of, one) for one in ordinary], found=found)
+
+    anew = refitted(balanced(head, _FOUND), seen)
     if head.task != "urgency":
-        return refitted(calibrated(head, _said(head, seen)), seen)
-    ordinary = [vectors[part] for part in ORDINARY if rows.get(part)]
-    anew = refitted(calibrated(head, _said(head, seen), [logits(head, one) for one in ordinary]), seen)
-    moved = calibrated(anew, _said(anew, seen), [logits(anew, one) for one in ordinary], found=_FOUND_ANEW)
-    return msgspec.structs.replace(anew, offsets=moved.offsets)
-
-
-def _said(head: bundle.Head, seen: Sequence[Seen]) -> list[Said]:
-    return [Said(logits(head, one.vectors), one.truth) for one in seen]
+        return anew
+    return msgspec.structs.replace(anew, offsets=balanced(anew, _FOUND_ANEW).offsets)
 
 
 def _offsets(task: str, labels: int, worth: Callable[[Matrix], float]) -> Matrix:

@@ -58,11 +58,12 @@ def _part(
     if vectors is None or not places:
         return None
     truth = np.array([rows[place].labels[head.task] for place in places])
-    said = answers(head, vectors[places])
+    given = vectors[places]
+    said = answers(head, given)
     if part in TUNED[head.task] or part == "written":
         folds = np.array([fold(rows[place]) for place in places])
         for number in range(FOLDS):
-            said[folds == number] = answers(others[number], vectors[places][folds == number])
+            said[folds == number] = answers(others[number], given[folds == number])
     shares = np.exp(log_shares(said))
     figures = measure(
         truth, shares, TASKS[head.task],
